@@ -1,0 +1,1 @@
+"""Windows, drift, verdicts, incidents, alerts."""

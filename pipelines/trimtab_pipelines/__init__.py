@@ -1,0 +1,1 @@
+"""Collect, check, train, judge, promote."""

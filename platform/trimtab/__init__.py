@@ -1,0 +1,1 @@
+"""Trimtab keeps a model on course."""

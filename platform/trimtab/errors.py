@@ -1,0 +1,95 @@
+"""What can go wrong on purpose: each error keeps its facts and says what to do next."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a verb ends; scripts may rely on these numbers."""
+
+    OK = 0
+    FAILED = 1
+    """Something that should have worked did not."""
+    USAGE = 2
+    """The command line, `trimtab.toml` or the environment is wrong."""
+    REFUSED = 3
+    """All worked, and the answer is no: rejected by the gate, data refused."""
+
+
+class TrimtabError(Exception):
+    """The root of every error that Trimtab raises on purpose."""
+
+    exit_code = ExitCode.FAILED
+
+
+class SettingsError(TrimtabError):
+    """`trimtab.toml`, the environment or the command line cannot be used as it is."""
+
+    exit_code = ExitCode.USAGE
+
+
+class UnknownModelError(SettingsError):
+    """A model was named that `trimtab.toml` does not declare."""
+
+    def __init__(self, model: str, declared: list[str]) -> None:
+        known = ", ".join(declared) or "none"
+        super().__init__(f"No model {model!r} in trimtab.toml (declared: {known}).")
+        self.model = model
+
+
+class UnsupportedSchemaError(TrimtabError):
+    """A signature holds something that the endpoint and the monitor cannot treat exactly."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class NoChampionError(TrimtabError):
+    """A model was asked for before any version was promoted."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"Model {model!r} has no champion yet. Train one: trimtab train {model}")
+        self.model = model
+
+
+class UnknownVersionError(TrimtabError):
+    """The registry has no such version, or one that lacks what a version must carry."""
+
+    def __init__(self, model: str, version: str, why: str = "it is not in the registry") -> None:
+        super().__init__(f"Version {version} of {model!r} cannot be used: {why}.")
+        self.model = model
+        self.version = version
+
+
+class StaleEpochError(TrimtabError):
+    """Somebody else moved the champion first; read it again before deciding again."""
+
+    def __init__(self, model: str, expected: int) -> None:
+        super().__init__(
+            f"The champion of {model!r} moved since epoch {expected} was read; nothing was changed."
+        )
+        self.model = model
+        self.expected = expected
+
+
+class LeaseLostError(TrimtabError):
+    """A worker finished work that another worker had meanwhile taken over."""
+
+    def __init__(self, request: str, holder: str) -> None:
+        super().__init__(f"{holder} no longer holds request {request}; its result is discarded.")
+        self.request = request
+        self.holder = holder
+
+
+class ManifestError(TrimtabError):
+    """The bytes of a model are not those that were judged."""
+
+
+class LedgerBrokenError(TrimtabError):
+    """A row of the ledger was changed, removed or reordered after it was written."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"Ledger row {seq} does not follow from the row before it.")
+        self.seq = seq
+
+
+class DatabaseVersionError(TrimtabError):
+    """The database was written by a newer Trimtab than this one."""

@@ -1,0 +1,1 @@
+"""The decisions of the loop, as pure functions of what is known."""

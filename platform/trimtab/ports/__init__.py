@@ -1,0 +1,33 @@
+"""What the components need of the outside world, worded for the caller."""
+
+from .clock import Clock
+from .inference_log import InferenceLog
+from .registry import ModelRegistry
+from .stores import (
+    Database,
+    Endpoints,
+    Incidents,
+    Labels,
+    Ledger,
+    Outbox,
+    Promotions,
+    RetrainRequests,
+    Stores,
+    Verdicts,
+)
+
+__all__ = [
+    "Clock",
+    "Database",
+    "Endpoints",
+    "Incidents",
+    "InferenceLog",
+    "Labels",
+    "Ledger",
+    "ModelRegistry",
+    "Outbox",
+    "Promotions",
+    "RetrainRequests",
+    "Stores",
+    "Verdicts",
+]

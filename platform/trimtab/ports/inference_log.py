@@ -1,0 +1,31 @@
+"""The inference log: every request that an endpoint answered or refused."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import pyarrow as pa
+
+from trimtab.records.logged import LoggedRows
+
+
+class InferenceLog(Protocol):
+    """An append-only log, by model and version."""
+
+    def append(self, model: str, version: str, part: str, rows: pa.Table) -> None:
+        """Add a part (columns of `log_schema`), once: a part that is there already stays as is."""
+        ...
+
+    def parts(self, model: str) -> Sequence[str]:
+        """List the names of the parts that are in the log."""
+        ...
+
+    def read(
+        self, model: str, version: str, start: datetime | None = None, end: datetime | None = None
+    ) -> LoggedRows | None:
+        """Read rows of one version by event time, in that order; None when there are none."""
+        ...
+
+    def first_time(self, model: str) -> datetime | None:
+        """Give the earliest event time in the log."""
+        ...

@@ -1,0 +1,208 @@
+"""The platform's own stores; what is written in one transaction holds together or not at all."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Protocol
+
+from trimtab.records.endpoints import EndpointStatus
+from trimtab.records.incidents import Alert, Incident
+from trimtab.records.labels import Label
+from trimtab.records.ledger import LedgerEntry
+from trimtab.records.promotions import Promotion
+from trimtab.records.requests import RetrainRequest
+from trimtab.records.verdicts import Verdict
+
+
+class Ledger(Protocol):
+    """Append-only and hash-chained."""
+
+    def append(self, entry: LedgerEntry) -> None:
+        """Write one entry behind the last."""
+        ...
+
+    def entries(self, model: str | None = None, *, limit: int = 100) -> Sequence[LedgerEntry]:
+        """List the newest entries, newest first."""
+        ...
+
+    def verify(self) -> int:
+        """Check the whole chain and count its rows. Raises LedgerBrokenError."""
+        ...
+
+
+class Promotions(Protocol):
+    """The moves of every champion."""
+
+    def current(self, model: str) -> Promotion | None:
+        """Give the move in force."""
+        ...
+
+    def record(self, promotion: Promotion) -> None:
+        """Move the champion. Raises StaleEpochError unless the epoch is the current one plus 1."""
+        ...
+
+    def history(self, model: str) -> Sequence[Promotion]:
+        """List all moves, newest first."""
+        ...
+
+
+class RetrainRequests(Protocol):
+    """The asks for new versions; at most one open for a model."""
+
+    def ask(self, request: RetrainRequest) -> bool:
+        """File a request; False, and nothing filed, when one is open for the model."""
+        ...
+
+    def claim(self, models: Sequence[str], holder: str, ttl: timedelta) -> RetrainRequest | None:
+        """Take the oldest asked request, or a running one whose lease ran out; one caller wins.
+
+        Calling again with the same holder for a request it holds is how a lease is renewed: see
+        `renew`. Leases go by the database client's system clock, never by a replay's.
+        """
+        ...
+
+    def renew(self, request_id: str, holder: str, ttl: timedelta) -> None:
+        """Extend a lease. Raises LeaseLostError when it is somebody else's by now."""
+        ...
+
+    def finish(self, request: RetrainRequest, holder: str | None) -> None:
+        """Write how a request ended (or that it is WAITING).
+
+        `holder` None is for a person, who needs no lease. Raises LeaseLostError when the holder
+        no longer holds it.
+        """
+        ...
+
+    def recent(self, model: str, *, limit: int = 50) -> Sequence[RetrainRequest]:
+        """List requests, newest first, open ones included."""
+        ...
+
+
+class Incidents(Protocol):
+    """Situations with a life."""
+
+    def active(self, model: str) -> Sequence[Incident]:
+        """List the unresolved incidents of a model."""
+        ...
+
+    def save(self, incident: Incident) -> None:
+        """Write an incident, new or changed."""
+        ...
+
+    def recent(self, model: str, *, limit: int = 50) -> Sequence[Incident]:
+        """List incidents, newest first."""
+        ...
+
+
+class Verdicts(Protocol):
+    """One verdict a model, version and window."""
+
+    def add(self, verdict: Verdict) -> None:
+        """Write a verdict; judging a window again replaces it."""
+        ...
+
+    def recent(
+        self, model: str, version: str | None = None, *, limit: int = 100
+    ) -> Sequence[Verdict]:
+        """List verdicts, newest window first."""
+        ...
+
+
+class Labels(Protocol):
+    """Ground truth by key."""
+
+    def put(self, model: str, labels: Sequence[Label]) -> int:
+        """Write labels, replacing those of the same key; count them."""
+        ...
+
+    def get(self, model: str, keys: Sequence[str]) -> Mapping[str, Label]:
+        """Find the labels that are known for these keys."""
+        ...
+
+    def count(self, model: str) -> int:
+        """Count the labels of a model."""
+        ...
+
+
+class Outbox(Protocol):
+    """Alerts on their way out; written with the decision that caused them."""
+
+    def put(self, alert: Alert) -> None:
+        """Queue an alert; one key is queued once."""
+        ...
+
+    def due(self, *, limit: int = 20) -> Sequence[Alert]:
+        """List undelivered alerts whose next attempt is due."""
+        ...
+
+    def delivered(self, key: str) -> None:
+        """Mark an alert as delivered."""
+        ...
+
+    def delayed(self, key: str, error: str) -> None:
+        """Note a failed attempt; the next one waits longer each time, up to an hour."""
+        ...
+
+
+class Endpoints(Protocol):
+    """What the endpoints last said of themselves."""
+
+    def put(self, status: EndpointStatus) -> None:
+        """Write the status of a model's endpoint."""
+        ...
+
+    def get(self, model: str) -> EndpointStatus | None:
+        """Read it; None when the model was never served."""
+        ...
+
+
+class Stores(Protocol):
+    """All stores, inside one transaction."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """What happened."""
+        ...
+
+    @property
+    def promotions(self) -> Promotions:
+        """Who is champion."""
+        ...
+
+    @property
+    def requests(self) -> RetrainRequests:
+        """Who asked for a new version."""
+        ...
+
+    @property
+    def incidents(self) -> Incidents:
+        """What is going on."""
+        ...
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """What was concluded."""
+        ...
+
+    @property
+    def labels(self) -> Labels:
+        """What came true."""
+        ...
+
+    @property
+    def outbox(self) -> Outbox:
+        """What people must hear."""
+        ...
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """What is being served."""
+        ...
+
+
+class Database(Protocol):
+    """The platform's database."""
+
+    def transaction(self) -> AbstractContextManager[Stores]:
+        """Open a transaction: committed at the end, rolled back when an exception leaves it."""
+        ...

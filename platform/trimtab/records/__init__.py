@@ -1,0 +1,1 @@
+"""The words of the loop, as frozen records."""

@@ -1,0 +1,25 @@
+"""The environment: read once here, and nowhere else."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Environment(BaseSettings):
+    """Variables named `TRIMTAB_...`: where the stores are, and what must not stand in a file."""
+
+    model_config = SettingsConfigDict(env_prefix="TRIMTAB_", frozen=True)
+
+    home: Path | None = None
+    """Where the platform keeps its data; by default `.trimtab` beside `trimtab.toml`."""
+    database_url: SecretStr | None = None
+    """SQLAlchemy URL; by default SQLite in the home."""
+    tracking_uri: str | None = None
+    """An MLflow server that is already there; by default `trimtab up` starts one."""
+    inference_log: Path | None = None
+    """Folder of the inference log; by default in the home."""
+    api_key: SecretStr | None = None
+    """What callers of an endpoint must send as `Authorization: Bearer ...`."""
+    clock: Path | None = None
+    """A file that holds the time of a replay; without it the system's clock counts."""

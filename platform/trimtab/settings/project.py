@@ -1,0 +1,220 @@
+"""`trimtab.toml`: what a user declares, checked; the comment under a field is its manual."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from trimtab.records.contracts import Task
+from trimtab.records.durations import Duration, Rate, RateSetting
+from trimtab.records.requests import Trigger
+
+ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
+"""Lower case, so that one name serves MLflow, the Bento, URLs and folders alike."""
+
+Candidate = Literal["logistic", "ridge", "xgboost"]
+_CANDIDATES: dict[Task, tuple[Candidate, ...]] = {
+    Task.BINARY: ("logistic", "xgboost"),
+    Task.MULTICLASS: ("logistic", "xgboost"),
+    Task.REGRESSION: ("ridge", "xgboost"),
+}
+Metric = Literal["log_loss", "brier", "squared_error", "absolute_error"]
+_METRICS: dict[Task, tuple[Metric, ...]] = {
+    Task.BINARY: ("log_loss", "brier"),
+    Task.MULTICLASS: ("log_loss", "brier"),
+    Task.REGRESSION: ("squared_error", "absolute_error"),
+}
+
+
+class Section(BaseModel):
+    """A table of `trimtab.toml`: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainSettings(Section):
+    """How versions are made."""
+
+    candidates: tuple[Candidate, ...] = ()
+    """Which learners compete; empty means all that fit the task."""
+    window: Literal["all"] | Duration = "all"
+    """How far back training looks: `all`, or a length such as `90d`."""
+    validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+    """Share of the training rows, the newest, on which candidates are compared."""
+    max_gap: Annotated[float, Field(gt=0)] = 0.5
+    """Overfitting guard: how much larger the validation loss may be than the training loss,
+    relative to the baseline's loss; a candidate beyond it is not chosen."""
+    seed: int = 0
+
+
+class GateSettings(Section):
+    """When a challenger may replace the champion."""
+
+    metric: Metric | None = None
+    """The loss that decides; by default log_loss, or squared_error for regression."""
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    """The challenger must be better with this confidence, on the same rows."""
+    window: Duration | None = None
+    """The newest rows, kept from training, that both are judged on; by default a tenth."""
+    min_rows: Annotated[int, Field(ge=20)] = 200
+    """Fewer rows than this prove nothing."""
+    slices: tuple[str, ...] = ()
+    """Columns within whose values the challenger must not be worse."""
+
+
+class MonitorSettings(Section):
+    """How live traffic is watched."""
+
+    window: Duration = timedelta(days=1)
+    """The slice of time that is judged at once."""
+    false_alarms: RateSetting = Rate.parse("1 per quarter")
+    """The budget: how often an alarm may be raised although nothing changed."""
+    k: Annotated[int, Field(ge=1)] = 2
+    """An incident opens when this many ..."""
+    n: Annotated[int, Field(ge=1)] = 3
+    """... of this many windows in a row are not well."""
+    min_rows: Annotated[int, Field(ge=30)] = 200
+    """Windows with fewer rows are `not_enough_rows`."""
+    lateness: Duration = timedelta(minutes=5)
+    """How long after its end a window waits for stragglers."""
+
+    @model_validator(mode="after")
+    def _k_of_n(self) -> "MonitorSettings":
+        if self.k > self.n:
+            raise ValueError(f"k = {self.k} of n = {self.n} windows can never happen")
+        return self
+
+
+class RetrainSettings(Section):
+    """When a new version may be asked for."""
+
+    on: tuple[Literal["drift", "quality"], ...] = ("drift", "quality")
+    """What may ask; broken data never does."""
+    cooldown: Duration = timedelta(days=3)
+    """Shortest time between two trainings of one model."""
+    budget: RateSetting = Rate.parse("4 per month")
+    """How many trainings there may be."""
+    min_new_rows: Annotated[int, Field(ge=1)] = 500
+    """Labelled rows that the champion has not seen."""
+    give_up_after: Annotated[int, Field(ge=1)] = 5
+    """After this many losing challengers in a row a person is asked instead."""
+    approval: Literal["automatic", "manual"] = "automatic"
+    """`manual`: a winner waits for `trimtab promote`."""
+
+    def allows(self, trigger: Trigger) -> bool:
+        """Tell whether this trigger may ask; a person and a missing champion always may."""
+        return trigger in (Trigger.MANUAL, Trigger.FIRST) or trigger.value in self.on
+
+
+class ServeSettings(Section):
+    """Where the endpoint listens."""
+
+    host: str = "127.0.0.1"
+    """Anything but loopback needs TRIMTAB_API_KEY."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 3000
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` takes a GPU where there is one and says so when it falls back to the CPU."""
+    max_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Most rows in one request."""
+
+
+class ModelSettings(Section):
+    """One model."""
+
+    task: Task
+    source: str
+    """Parquet or CSV (any fsspec URL, globs allowed), `sql:SELECT ...` with `source_url`, or
+    `module:function` in the project's folder."""
+    source_url: str | None = None
+    """SQLAlchemy URL of a `sql:` source; `env:NAME` reads it from the environment."""
+    target: str
+    time: str | None = None
+    """Column by which rows are split; without it, rows are taken to be in time order."""
+    key: str | None = None
+    """Column that ties a prediction to its label."""
+    label_time: str | None = None
+    """Column that says when the target became known; rows are not used before it."""
+    exclude: tuple[str, ...] = ()
+    """Columns that are no inputs: what is known only afterwards, names, notes."""
+    train: TrainSettings = TrainSettings()
+    gate: GateSettings = GateSettings()
+    monitor: MonitorSettings = MonitorSettings()
+    retrain: RetrainSettings = RetrainSettings()
+    serve: ServeSettings = ServeSettings()
+
+    @property
+    def metric(self) -> Metric:
+        """The loss by which versions are compared."""
+        return self.gate.metric or _METRICS[self.task][0]
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The learners that compete."""
+        return self.train.candidates or _CANDIDATES[self.task]
+
+    @property
+    def reserved(self) -> set[str]:
+        """The columns of the source that are no inputs."""
+        named = (self.target, self.time, self.key, self.label_time, *self.exclude)
+        return {name for name in named if name is not None}
+
+    @model_validator(mode="after")
+    def _fits_task(self) -> "ModelSettings":
+        unfit = [c for c in self.candidates if c not in _CANDIDATES[self.task]]
+        if unfit:
+            fitting = ", ".join(_CANDIDATES[self.task])
+            raise ValueError(f"train.candidates: {unfit[0]} is not for {self.task}; use {fitting}")
+        if self.metric not in _METRICS[self.task]:
+            fitting = ", ".join(_METRICS[self.task])
+            raise ValueError(f"gate.metric: {self.metric} is not for {self.task}; use {fitting}")
+        if self.target in (self.time, self.key, *self.exclude):
+            raise ValueError(f"target: {self.target!r} is also named as time, key or excluded")
+        if self.source.startswith("sql:") and self.source_url is None:
+            raise ValueError("source_url: a sql: source needs the URL of its database")
+        return self
+
+
+class AlertSettings(Section):
+    """Where alerts go, besides the terminal and the log."""
+
+    urls: tuple[str, ...] = ()
+    """Apprise URLs: `slack://...`, `mailto://...`, `json://host/path`; `env:NAME` reads one from
+    the environment, which keeps its secret out of this file."""
+
+
+class PlatformSettings(Section):
+    """The processes that all models share."""
+
+    host: str = "127.0.0.1"
+    mlflow_port: Annotated[int, Field(ge=1, le=65535)] = 5000
+
+
+class DemoSettings(Section):
+    """What `trimtab demo` replays."""
+
+    model: ModelName
+    start: str
+    """Rows before this date train the first version; the later ones become live traffic."""
+    until: str | None = None
+    """Where the replay ends; by default with the data."""
+
+
+class Project(Section):
+    """The whole file."""
+
+    models: dict[ModelName, ModelSettings]
+    alerts: AlertSettings = AlertSettings()
+    platform: PlatformSettings = PlatformSettings()
+    demo: DemoSettings | None = None
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> "Project":
+        taken = {self.platform.mlflow_port: "platform.mlflow_port"}
+        for name, model in self.models.items():
+            setting = f"models.{name}.serve.port"
+            other = taken.setdefault(model.serve.port, setting)
+            if other != setting:
+                raise ValueError(f"{setting} and {other} are both {model.serve.port}")
+        if self.demo and self.demo.model not in self.models:
+            raise ValueError(f"demo.model: {self.demo.model!r} is not a declared model")
+        return self

@@ -1,0 +1,1 @@
+"""Package, serve, capture, swap."""
