@@ -15,10 +15,12 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def to_json(record: object, *, kind: Any = None, indent: int | None = None) -> bytes:
     """Write a record as JSON; `kind` names the type where it is not the record's own class."""
-    return _adapter(kind or type(record)).dump_json(record, indent=indent)
+    shape: Any = kind or type(record)
+    return _adapter(shape).dump_json(record, indent=indent)
 
 
 def from_json(kind: type[Record], text: bytes | str) -> Record:
     """Read a record. Raises pydantic.ValidationError when the text is not one."""
-    value: Record = _adapter(kind).validate_json(text)
-    return value
+    shape: Any = kind
+    record: Record = _adapter(shape).validate_json(text)
+    return record

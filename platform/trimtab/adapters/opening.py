@@ -1,0 +1,33 @@
+"""Opening what the settings name: the one place that chooses adapters."""
+
+from trimtab.ports import Clock, Database, InferenceLog, ModelRegistry
+from trimtab.settings import Settings
+
+from .clock import FileClock, SystemClock
+
+
+def open_clock(settings: Settings) -> Clock:
+    """Open the clock by which the loop decides."""
+    path = settings.environment.clock
+    return FileClock(path) if path else SystemClock()
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the platform's database, with its tables up to date."""
+    from .sql import open_database as open_sql  # not every process that opens a log needs SQL
+
+    return open_sql(settings.database_url)
+
+
+def open_log(settings: Settings) -> InferenceLog:
+    """Open the inference log."""
+    from .parquet_log import ParquetLog
+
+    return ParquetLog(settings.inference_log)
+
+
+def open_registry(settings: Settings) -> ModelRegistry:
+    """Open the MLflow registry; importing its client takes seconds, so it is done only here."""
+    from .mlflow_registry import MlflowRegistry
+
+    return MlflowRegistry(settings.tracking_uri)

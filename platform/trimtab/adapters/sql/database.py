@@ -1,0 +1,106 @@
+"""Opening the database: engine, migrations, transactions."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.orm import Session
+
+from .labels import SqlLabels
+from .ledger import SqlLedger, SqlPromotions
+from .migrating import migrate
+from .outbox import SqlEndpoints, SqlOutbox
+from .requests import SqlRetrainRequests
+from .watching import SqlIncidents, SqlVerdicts
+
+# Until 3.51.3, two connections that write or checkpoint a WAL at once can corrupt it
+# (sqlite.org/wal.html#walresetbug). Several processes write here, so WAL has to wait for that.
+_WAL_IS_SOUND = sqlite3.sqlite_version_info >= (3, 51, 3)
+_BUSY_SECONDS = 30
+_ONE_WRITER = 0x7472696D  # the advisory lock that admits one writing transaction on PostgreSQL
+
+
+@dataclass(frozen=True, slots=True)
+class SqlStores:
+    """All stores on one session, that is, in one transaction."""
+
+    ledger: SqlLedger
+    promotions: SqlPromotions
+    requests: SqlRetrainRequests
+    incidents: SqlIncidents
+    verdicts: SqlVerdicts
+    labels: SqlLabels
+    outbox: SqlOutbox
+    endpoints: SqlEndpoints
+
+    @classmethod
+    def on(cls, session: Session) -> "SqlStores":
+        """Bind every store to a session."""
+        return cls(
+            ledger=SqlLedger(session),
+            promotions=SqlPromotions(session),
+            requests=SqlRetrainRequests(session),
+            incidents=SqlIncidents(session),
+            verdicts=SqlVerdicts(session),
+            labels=SqlLabels(session),
+            outbox=SqlOutbox(session),
+            endpoints=SqlEndpoints(session),
+        )
+
+
+class SqlDatabase:
+    """The platform's database; safe to share between threads, to be opened anew after a fork."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqlStores]:
+        """Open a transaction, serial with all others, so that what is read stays true.
+
+        SQLite admits one writer by itself; on PostgreSQL an advisory lock does. The platform
+        writes a few rows a second, so order is worth more here than parallel writers.
+        """
+        with Session(self.engine) as session, session.begin():
+            if self.engine.dialect.name == "postgresql":
+                session.execute(text(f"SELECT pg_advisory_xact_lock({_ONE_WRITER})"))
+            yield SqlStores.on(session)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self.engine.dispose()
+
+
+def open_database(url: str) -> SqlDatabase:
+    """Open a database by its SQLAlchemy URL and bring its tables up to date.
+
+    Raises DatabaseVersionError when a newer Trimtab wrote it.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    else:
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = create_engine(parsed, pool_pre_ping=True)
+    migrate(engine)
+    return SqlDatabase(engine)
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions behind our back
+    mode = "WAL" if _WAL_IS_SOUND else "TRUNCATE"
+    connection.execute(f"PRAGMA journal_mode = {mode}")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_immediate(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # a later upgrade to writing could deadlock

@@ -1,0 +1,162 @@
+"""The tables. A record's fields are columns of the same names; a few columns are ours alone."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Float, Index, Integer, String, Text, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from trimtab.records.verdicts import Verdict
+
+from .columns import Document, Moment
+
+_REASONS = tuple[str, ...]
+_NAME = String(100)
+
+
+class Table(DeclarativeBase):
+    """All tables of the platform."""
+
+    type_annotation_map = {datetime: Moment, str: Text, int: BigInteger}  # noqa: RUF012 (theirs)
+
+
+class PromotionRow(Table):
+    """One move of a champion; the key is the compare-and-set."""
+
+    __tablename__ = "promotions"
+
+    model: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True)
+    version: Mapped[str] = mapped_column(_NAME)
+    previous: Mapped[str | None] = mapped_column(_NAME)
+    manifest_sha256: Mapped[str] = mapped_column(String(64))
+    actor: Mapped[str]
+    reasons: Mapped[tuple[str, ...]] = mapped_column(Document(_REASONS))
+    at: Mapped[datetime]
+
+
+class LedgerRow(Table):
+    """One entry; `previous` is unique, so the chain cannot fork."""
+
+    __tablename__ = "ledger"
+
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    event: Mapped[str]
+    model: Mapped[str] = mapped_column(_NAME, index=True)
+    subject: Mapped[str]
+    reasons: Mapped[tuple[str, ...]] = mapped_column(Document(_REASONS))
+    previous: Mapped[str] = mapped_column(String(64), unique=True)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class RequestRow(Table):
+    """A retrain request with its lease; at most one open for a model."""
+
+    __tablename__ = "retrain_requests"
+    __table_args__ = (
+        Index(
+            "one_open_request_a_model",
+            "model",
+            unique=True,
+            sqlite_where=text("state IN ('asked', 'running', 'waiting')"),
+            postgresql_where=text("state IN ('asked', 'running', 'waiting')"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    filed: Mapped[int] = mapped_column(BigInteger, index=True)  # nanoseconds; the order of asking
+    model: Mapped[str] = mapped_column(_NAME)
+    trigger: Mapped[str] = mapped_column(_NAME)
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(_NAME, index=True)
+    incident: Mapped[str | None] = mapped_column(_NAME)
+    reasons: Mapped[tuple[str, ...]] = mapped_column(Document(_REASONS))
+    version: Mapped[str | None] = mapped_column(_NAME)
+    finished_at: Mapped[datetime | None]
+    holder: Mapped[str | None]
+    lease_until: Mapped[float | None] = mapped_column(Float)  # POSIX seconds, the system's clock
+
+
+class IncidentRow(Table):
+    """An incident; at most one unresolved of a situation."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        Index(
+            "one_unresolved_incident_a_situation",
+            "model",
+            "situation",
+            unique=True,
+            sqlite_where=text("state != 'resolved'"),
+            postgresql_where=text("state != 'resolved'"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    model: Mapped[str] = mapped_column(_NAME)
+    version: Mapped[str] = mapped_column(_NAME)
+    situation: Mapped[str] = mapped_column(_NAME)
+    opened_at: Mapped[datetime]
+    evidence: Mapped[tuple[str, ...]] = mapped_column(Document(_REASONS))
+    state: Mapped[str] = mapped_column(_NAME)
+    resolved_at: Mapped[datetime | None]
+    resolution: Mapped[str | None]
+
+
+class VerdictRow(Table):
+    """A verdict whole, beside the columns it is looked up by."""
+
+    __tablename__ = "verdicts"
+
+    model: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    version: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    window_start: Mapped[datetime] = mapped_column(primary_key=True)
+    window_end: Mapped[datetime] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(_NAME)
+    verdict: Mapped[Verdict] = mapped_column(Document(Verdict))
+
+
+class LabelRow(Table):
+    """The label of a key."""
+
+    __tablename__ = "labels"
+
+    model: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    value: Mapped[str]
+    known_at: Mapped[datetime]
+
+
+class AlertRow(Table):
+    """An alert on its way out."""
+
+    __tablename__ = "outbox"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    model: Mapped[str] = mapped_column(_NAME)
+    title: Mapped[str]
+    body: Mapped[str]
+    at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_attempt: Mapped[float] = mapped_column(Float, default=0.0)  # POSIX seconds
+    delivered: Mapped[float | None] = mapped_column(Float)  # POSIX seconds
+    error: Mapped[str | None]
+
+
+class EndpointRow(Table):
+    """What an endpoint last said."""
+
+    __tablename__ = "endpoints"
+
+    model: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    url: Mapped[str]
+    version: Mapped[str | None] = mapped_column(_NAME)
+    device: Mapped[str | None] = mapped_column(_NAME)
+    answered: Mapped[int]
+    captured: Mapped[int]
+    dropped: Mapped[int]
+    shipped_through: Mapped[datetime | None]
+    seen_at: Mapped[datetime]
+    note: Mapped[str]

