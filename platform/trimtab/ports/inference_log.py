@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import pyarrow as pa
+if TYPE_CHECKING:  # ports are imported by every verb; Arrow and pandas cost a second
+    import pyarrow as pa
 
-from trimtab.records.logged import LoggedRows
+    from trimtab.records.logged import LoggedRows
 
 
 class InferenceLog(Protocol):
     """An append-only log, by model and version."""
 
-    def append(self, model: str, version: str, part: str, rows: pa.Table) -> None:
+    def append(self, model: str, version: str, part: str, rows: "pa.Table") -> None:
         """Add a part (columns of `log_schema`), once: a part that is there already stays as is."""
         ...
 
@@ -22,7 +23,7 @@ class InferenceLog(Protocol):
 
     def read(
         self, model: str, version: str, start: datetime | None = None, end: datetime | None = None
-    ) -> LoggedRows | None:
+    ) -> "LoggedRows | None":
         """Read rows of one version by event time, in that order; None when there are none."""
         ...
 

@@ -1,1 +1,21 @@
 """Starting, watching and ending the processes of a platform."""
+
+from .group import ProcessGroup, Report, StartError
+from .listening import PortInUseError, require_free
+from .lock import AlreadyUpError, is_up
+from .process import TELEMETRY_OFF, Child, ProcessSpec
+from .up import platform_up
+
+__all__ = [
+    "TELEMETRY_OFF",
+    "AlreadyUpError",
+    "Child",
+    "PortInUseError",
+    "ProcessGroup",
+    "ProcessSpec",
+    "Report",
+    "StartError",
+    "is_up",
+    "platform_up",
+    "require_free",
+]

@@ -1,0 +1,1 @@
+"""The demo: a project's own history, replayed as live traffic through the running platform."""

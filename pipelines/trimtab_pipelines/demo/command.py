@@ -1,0 +1,207 @@
+"""`trimtab demo`: the whole loop on a project's own history, with its time compressed."""
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trimtab.adapters.clock import FileClock
+from trimtab.adapters.opening import open_database, open_log, open_registry
+from trimtab.adapters.predictor import Predictor
+from trimtab.cli import console
+from trimtab.cli.output import Story, narrate
+from trimtab.errors import ExitCode, SettingsError, TrimtabError
+from trimtab.ports import Database
+from trimtab.records.requests import RequestState
+from trimtab.settings import DemoSettings, Settings
+from trimtab.supervisor import AlreadyUpError, is_up, platform_up
+from trimtab_pipelines.collect import collect
+
+from .comparison import by_window, gather
+from .history import History
+from .pace import Pace
+from .summary import account, show
+from .traffic import Tally, Traffic
+
+_ROWS_A_REQUEST = 25
+_LAST_WORK_SECONDS = 180.0
+_LOOK_SECONDS = 0.25
+
+
+class DemoError(TrimtabError):
+    """The demo could not show the loop."""
+
+
+def run(settings: Settings, *, leave: bool) -> None:
+    """Replay a project's history; `leave` ends the platform afterwards instead of keeping it up.
+
+    Raises SystemExit(1) when a request failed or a prediction was not captured exactly once.
+    """
+    demo = settings.project.demo
+    if demo is None:
+        raise SettingsError("trimtab.toml has no [demo] table; it names the model and the start.")
+    settings = _own_home(settings)
+    well = asyncio.run(_replay(settings, demo, leave=leave))
+    if not well:
+        raise SystemExit(ExitCode.FAILED)
+
+
+def _own_home(settings: Settings) -> Settings:
+    """Give the demo a home of its own, fresh each time, and a clock that it moves itself."""
+    home = settings.home.root / "demo"
+    if is_up(home / "run"):
+        raise AlreadyUpError(home, "")
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    environment = settings.environment.model_copy(update={"home": home, "clock": home / "clock"})
+    return replace(settings, environment=environment)
+
+
+async def _replay(settings: Settings, demo: DemoSettings, *, leave: bool) -> bool:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    start = _moment(demo.start, "demo.start")
+    assert settings.environment.clock is not None
+    clock = FileClock(settings.environment.clock)
+    clock.set(start)
+    database = open_database(settings)
+    story = Story(database)
+
+    def tell() -> None:
+        for entry in story.news():
+            console.print(narrate(entry))
+
+    console.print(f"[bold]Trimtab demo[/]: {demo.model} from {start:%F}; starting the platform ...")
+    async with platform_up(settings, lambda name, news: console.print(f"[dim]{name} {news}[/]")):
+        console.print(f"MLflow UI  {settings.tracking_uri}", style="bold")
+        history = await asyncio.to_thread(_history, settings, demo, start)
+        first = await _until_served(database, demo.model, tell, stop)
+        if stop.is_set():
+            return True
+        console.print(f"{len(history)} rows to replay through the endpoint.", style="bold")
+        tally = await _drive(settings, demo.model, history, database, clock, tell, stop)
+        well = await asyncio.to_thread(_conclude, settings, demo.model, first, tally, database)
+        if not leave and not stop.is_set():
+            endpoint = settings.model(demo.model).serve
+            console.print(
+                f"Still up: MLflow UI {settings.tracking_uri}, endpoint "
+                f"http://{endpoint.host}:{endpoint.port}; Ctrl-C stops everything.",
+                style="bold",
+            )
+            await stop.wait()
+    console.print("Stopped.")
+    return well
+
+
+def _history(settings: Settings, demo: DemoSettings, start: datetime) -> History:
+    model = settings.model(demo.model)
+    end = _moment(demo.until, "demo.until") if demo.until else datetime.max.replace(tzinfo=UTC)
+    rows = collect(settings, demo.model, end)
+    if model.time is None:
+        raise SettingsError("The demo replays by time: set `time` and `key` of the model.")
+    rows = rows[rows[model.time] >= start]
+    if rows.empty:
+        raise SettingsError(f"demo.start: the source has no rows after {start:%F}")
+    return History(model, rows)
+
+
+async def _until_served(
+    database: Database, model: str, tell: Callable[[], None], stop: asyncio.Event
+) -> str:
+    """Wait for the first version to be trained, promoted, packaged and served."""
+    while not stop.is_set():
+        tell()
+        with database.transaction() as stores:
+            endpoint = stores.endpoints.get(model)
+            requests = stores.requests.recent(model, limit=1)
+        if endpoint and endpoint.version:
+            return endpoint.version
+        for request in requests:
+            if not request.state.is_open and request.state is not RequestState.PROMOTED:
+                raise DemoError(f"The first version was {request.state}: {request.reasons}")
+        await asyncio.sleep(_LOOK_SECONDS)
+    return ""
+
+
+async def _drive(
+    settings: Settings,
+    model: str,
+    history: History,
+    database: Database,
+    clock: FileClock,
+    tell: Callable[[], None],
+    stop: asyncio.Event,
+) -> Tally:
+    """Send the history, move the clock and deliver the labels, until the end or Ctrl-C."""
+    declared = settings.model(model)
+    key = settings.environment.api_key
+    url = f"http://{declared.serve.host}:{declared.serve.port}"
+    traffic = Traffic(url, key.get_secret_value() if key else None)
+    pace = Pace(database, model, declared.monitor.window, tell)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("replaying", total=len(history))
+        day = None
+        for batch in history.batches(_ROWS_A_REQUEST):
+            if stop.is_set():
+                break
+            if batch.start.date() != day:
+                day = batch.start.date()
+                clock.set(batch.start.replace(hour=0))
+                _deliver(database, model, history, batch.start.replace(hour=0))
+                progress.update(task, description=f"{day:%a %d %b %Y}")
+            await pace.before(batch.start)
+            await traffic.send(batch)
+            clock.set(batch.end)
+            progress.advance(task, batch.rows)
+    if not stop.is_set():
+        end = history.end + declared.monitor.window
+        clock.set(end)
+        _deliver(database, model, history, end)
+        await pace.until_judged(history.end, _LAST_WORK_SECONDS)
+    tell()
+    await traffic.close()
+    return traffic.tally
+
+
+def _deliver(database: Database, model: str, history: History, moment: datetime) -> None:
+    labels = history.labels_until(moment)
+    if labels:
+        with database.transaction() as stores:
+            stores.labels.put(model, labels)
+
+
+def _conclude(settings: Settings, model: str, first: str, tally: Tally, database: Database) -> bool:
+    """Print what it all came to; tell whether nothing failed and nothing was lost."""
+    declared, log = settings.model(model), open_log(settings)
+    folder = open_registry(settings).download(model, first, settings.home.version(model, first))
+    with database.transaction() as stores:
+        verdicts = stores.verdicts.recent(model, limit=10_000)
+    logged = gather(
+        database,
+        log,
+        Predictor.load(folder, "cpu"),
+        model=model,
+        metric=declared.metric,
+        versions=sorted(tally.by_version, key=int),
+    )
+    show(console, declared.metric, by_window(logged, verdicts, declared.monitor.window), logged)
+    return account(console, tally, logged)
+
+
+def _moment(text: str, setting: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{setting}: {text!r} is no date; write 2013-04-01") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

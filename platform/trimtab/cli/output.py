@@ -1,0 +1,52 @@
+"""What verbs print: the story of the loop, line by line."""
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+from rich.console import Console
+from rich.text import Text
+
+from trimtab.ports import Database
+from trimtab.records.ledger import LedgerEntry
+
+console = Console(highlight=False)
+
+_COLOURS = {
+    "opened": "yellow",
+    "failed": "red",
+    "rejected": "yellow",
+    "declined": "dim",
+    "promoted": "green",
+    "resolved": "green",
+    "served": "cyan",
+}
+
+
+def narrate(entry: LedgerEntry) -> Text:
+    """Put a ledger entry in one line: when, which model, what happened, and why."""
+    colour = _COLOURS.get(entry.event.rpartition(" ")[2], "default")
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{entry.at:%Y-%m-%d %H:%M}  ", style="dim")
+    line.append(f"{entry.model}  ", style="bold")
+    line.append(f"{entry.event} {entry.subject}", style=colour)
+    if entry.reasons:
+        line.append(f"  {'; '.join(entry.reasons)}", style="dim")
+    return line
+
+
+class Story:
+    """The ledger as it grows: each call gives what is new since the last."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        with database.transaction() as stores:
+            self._told = next(iter(stores.ledger.entries(limit=1)), None)
+
+    def news(self) -> Iterator[LedgerEntry]:
+        """Give the entries that were not told yet, oldest first."""
+        with self._database.transaction() as stores:
+            newest = stores.ledger.entries(limit=200)
+        fresh = list(takewhile(lambda entry: entry != self._told, newest))
+        if fresh:
+            self._told = fresh[0]
+        return reversed(fresh)

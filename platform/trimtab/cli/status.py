@@ -1,0 +1,117 @@
+"""`trimtab status`: where each model is in the loop, and whether somebody has to act."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import click
+from rich.table import Table
+
+from trimtab.errors import ExitCode
+from trimtab.ports import Stores
+from trimtab.records.documents import to_json
+from trimtab.records.endpoints import EndpointStatus
+from trimtab.records.incidents import Incident
+from trimtab.records.promotions import Promotion
+from trimtab.records.requests import RetrainRequest
+from trimtab.records.verdicts import Verdict
+from trimtab.settings import Settings
+
+from .options import project_option
+from .output import console
+
+_SILENT = timedelta(seconds=30)  # an endpoint that says nothing for so long is down
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStatus:
+    """What is known of one model now."""
+
+    model: str
+    champion: Promotion | None
+    endpoint: EndpointStatus | None
+    verdict: Verdict | None
+    incidents: tuple[Incident, ...]
+    request: RetrainRequest | None
+    """The newest request, open or not."""
+    labels: int
+
+    def troubles(self, now: datetime) -> list[str]:
+        """List what somebody should look at; empty when all is well."""
+        found = [
+            f"{incident.situation} since {incident.opened_at:%F}" for incident in self.incidents
+        ]
+        if self.endpoint is None or now - self.endpoint.seen_at > _SILENT:
+            found.append("the endpoint is down")
+        elif self.endpoint.note:
+            found.append(self.endpoint.note)
+        if self.endpoint and self.endpoint.dropped:
+            found.append(f"{self.endpoint.dropped} requests were not captured")
+        if self.champion is None:
+            found.append("no champion yet")
+        return found
+
+
+def look(stores: Stores, model: str) -> ModelStatus:
+    """Gather a model's status in one transaction."""
+    return ModelStatus(
+        model=model,
+        champion=stores.promotions.current(model),
+        endpoint=stores.endpoints.get(model),
+        verdict=next(iter(stores.verdicts.recent(model, limit=1)), None),
+        incidents=tuple(stores.incidents.active(model)),
+        request=next(iter(stores.requests.recent(model, limit=1)), None),
+        labels=stores.labels.count(model),
+    )
+
+
+@click.command(epilog="Exit code: 0 all is well, 3 somebody should look.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts: everything, as JSON.")
+@project_option
+def status(settings: Settings, as_json: bool) -> None:
+    """Show where each model is in the loop."""
+    from trimtab.adapters.opening import open_database
+
+    with open_database(settings).transaction() as stores:
+        models = [look(stores, model) for model in settings.project.models]
+    now = datetime.now(UTC)
+    if as_json:
+        click.echo(to_json(models, kind=list[ModelStatus], indent=2))
+    else:
+        for model in models:
+            console.print(_table(model, now))
+    if any(model.troubles(now) for model in models):
+        raise SystemExit(ExitCode.REFUSED)
+
+
+def _table(model: ModelStatus, now: datetime) -> Table:
+    table = Table(title=model.model, title_justify="left", show_header=False, box=None)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in _lines(model):
+        table.add_row(name, text)
+    troubles = model.troubles(now)
+    table.add_row("well", "; ".join(troubles) or "yes", style="yellow" if troubles else "green")
+    return table
+
+
+def _lines(model: ModelStatus) -> list[tuple[str, str]]:
+    lines = []
+    if model.champion:
+        champion = model.champion
+        lines.append(("champion", f"version {champion.version} since {champion.at:%F %H:%M}"))
+        lines.append(("because", "; ".join(champion.reasons)))
+    if model.endpoint:
+        end = model.endpoint
+        lines.append(("endpoint", f"{end.url} serves version {end.version} on {end.device}"))
+        captured = f"{end.answered} answered = {end.captured} captured + {end.dropped} dropped"
+        lines.append(("capture", captured))
+    if model.verdict:
+        verdict = model.verdict
+        drifted = ", ".join(finding.column for finding in verdict.drifted[:5])
+        of = f"{verdict.window}, {verdict.rows} rows"
+        lines.append(("verdict", f"{verdict.kind} ({of}) {drifted}"))
+    if model.request:
+        request = model.request
+        lines.append(("retraining", f"{request.state} ({request.trigger}, {request.asked_at:%F})"))
+    lines.append(("labels", str(model.labels)))
+    return lines

@@ -1,0 +1,67 @@
+"""The whole platform on one machine: MLflow and one worker a component."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
+
+from trimtab.settings import Settings
+
+from .group import ProcessGroup, Report
+from .listening import require_free
+from .lock import end_leftovers, note_processes, sole_owner
+from .mlflow_server import mlflow_server
+from .process import ProcessSpec
+
+WORKERS = "trimtab.workers"
+"""The entry points by which components bring their workers: name = module."""
+
+
+def workers(settings: Settings) -> Sequence[ProcessSpec]:
+    """Describe the worker of each component that is installed."""
+    environment = {"TRIMTAB_HOME": str(settings.home.root)}
+    if settings.environment.clock:
+        environment["TRIMTAB_CLOCK"] = str(settings.environment.clock.resolve())
+    return [
+        ProcessSpec(
+            name=point.name,
+            argv=[sys.executable, "-m", point.value, str(settings.folder)],
+            environment=environment,
+            log=settings.home.logs / f"{point.name}.log",
+        )
+        for point in sorted(entry_points(group=WORKERS), key=lambda point: point.name)
+    ]
+
+
+@asynccontextmanager
+async def platform_up(settings: Settings, report: Report) -> AsyncIterator[ProcessGroup]:
+    """Run the platform for as long as the context is open; leave no process behind.
+
+    Raises AlreadyUpError, PortInUseError, NoServerError and StartError.
+    """
+    run = settings.home.run
+    with sole_owner(run):
+        left = await asyncio.to_thread(end_leftovers, run)
+        if left:
+            report("platform", f"ended {len(left)} processes of a platform that was killed")
+        _require_ports(settings)
+        group = ProcessGroup(
+            report, changed=lambda: note_processes(run, [child.pid for child in group.children])
+        )
+        try:
+            if settings.environment.tracking_uri is None:
+                await group.start(mlflow_server(settings))
+            for spec in workers(settings):
+                await group.start(spec)
+            yield group
+        finally:
+            await asyncio.shield(group.stop())
+
+
+def _require_ports(settings: Settings) -> None:
+    platform = settings.project.platform
+    if settings.environment.tracking_uri is None:
+        require_free(platform.host, platform.mlflow_port, "platform.mlflow_port")
+    for name, model in settings.project.models.items():
+        require_free(model.serve.host, model.serve.port, f"models.{name}.serve.port")

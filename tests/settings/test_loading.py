@@ -1,0 +1,81 @@
+"""Reading `trimtab.toml`: what is right is kept, what is wrong is named."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from trimtab.errors import SettingsError, UnknownModelError
+from trimtab.records.contracts import Task
+from trimtab.settings import Environment, Settings, load
+
+MODEL = '[models.late]\ntask = "binary"\nsource = "flights.csv"\ntarget = "late"\n'
+
+
+def read(tmp_path: Path, text: str) -> Settings:
+    (tmp_path / "trimtab.toml").write_text(text)
+    return load(tmp_path, Environment())
+
+
+def test_a_model_needs_only_task_source_and_target(tmp_path: Path) -> None:
+    settings = read(tmp_path, MODEL)
+    model = settings.model("late")
+
+    assert model.task is Task.BINARY
+    assert model.metric == "log_loss"
+    assert model.candidates == ("logistic", "xgboost")
+    assert model.monitor.window == timedelta(days=1)
+    assert settings.home.root == (tmp_path / ".trimtab").resolve()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("models = [", "not valid TOML"),
+        ("", "models: missing"),
+        (MODEL + "targte = 1", "models.late.targte: unknown key; did you mean 'target'?"),
+        (MODEL + "[models.late.monitor]\nwindw = '1d'", "did you mean 'window'?"),
+        (MODEL + "[models.late.monitor]\nwindow = '1 day'", "write 90s, 15m, 12h, 7d or 2w"),
+        (MODEL + "[models.late.monitor]\nwindow = '0d'", "no length of time"),
+        (MODEL + "[models.late.monitor]\nfalse_alarms = '1 a month'", "write `1 per quarter`"),
+        (MODEL + "[models.late.monitor]\nk = 4", "k = 4 of n = 3"),
+        (MODEL + "[models.late.train]\ncandidates = ['ridge']", "ridge is not for binary"),
+        (MODEL + "[models.late.gate]\nmetric = 'squared_error'", "not for binary"),
+        (MODEL + "exclude = ['late']", "also named as time, key or excluded"),
+        (MODEL.replace("flights.csv", "sql:SELECT 1"), "needs the URL of its database"),
+        (MODEL + "[platform]\nmlflow_port = 3000", "are both 3000"),
+        (MODEL + "[demo]\nmodel = 'early'\nstart = '2013-01-01'", "not a declared model"),
+        (MODEL.replace("binary", "binry"), "models.late.task: Input should be 'binary'"),
+        (MODEL.replace("models.late", "models.Late"), "models.Late"),
+        (MODEL.replace('target = "late"\n', ""), "models.late.target: missing"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, text)
+
+    assert message in str(caught.value)
+    assert "trimtab.toml" in str(caught.value)
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="trimtab init"):
+        load(tmp_path)
+
+
+def test_an_unknown_model_is_told_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(UnknownModelError, match="declared: late"):
+        read(tmp_path, MODEL).model("early")
+
+
+def test_the_environment_moves_the_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIMTAB_HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("TRIMTAB_DATABASE_URL", "postgresql://u:secret@db/trimtab")
+    monkeypatch.setenv("TRIMTAB_TRACKING_URI", "http://mlflow:5000")
+    (tmp_path / "trimtab.toml").write_text(MODEL)
+    settings = load(tmp_path)
+
+    assert settings.home.root == (tmp_path / "elsewhere").resolve()
+    assert settings.database_url == "postgresql://u:secret@db/trimtab"
+    assert settings.tracking_uri == "http://mlflow:5000"
+    assert "secret" not in repr(settings)

@@ -1,0 +1,73 @@
+"""One platform a home, and what a killed one leaves behind."""
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from trimtab.supervisor import AlreadyUpError, PortInUseError, is_up, require_free
+from trimtab.supervisor.lock import end_leftovers, note_processes, sole_owner
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
+    )
+
+
+def test_a_second_platform_on_one_home_is_refused(tmp_path: Path) -> None:
+    assert not is_up(tmp_path / "run")
+    with sole_owner(tmp_path / "run"):
+        assert is_up(tmp_path / "run")
+        with pytest.raises(AlreadyUpError, match="already up"), sole_owner(tmp_path / "run"):
+            pytest.fail("two owners")
+
+    assert not is_up(tmp_path / "run")
+
+
+def test_leftovers_of_a_killed_platform_are_ended(tmp_path: Path) -> None:
+    process = sleeper()
+    note_processes(tmp_path, [process.pid])
+
+    assert end_leftovers(tmp_path) == [process.pid]
+    assert process.wait(timeout=10) != 0
+    assert end_leftovers(tmp_path) == []
+
+
+def test_a_process_that_only_shares_a_number_is_left_alone(tmp_path: Path) -> None:
+    process = sleeper()
+    try:
+        note_processes(tmp_path, [process.pid])
+        table = tmp_path / "processes.json"
+        table.write_text(f'{{"{process.pid}": 1}}')
+
+        assert end_leftovers(tmp_path) == []
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_taken_port_is_named_with_its_setting(free_port: int) -> None:
+    require_free("127.0.0.1", free_port, "models.late.serve.port")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "http.server", str(free_port), "--bind", "127.0.0.1"],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while not is_taken(free_port) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with pytest.raises(PortInUseError, match=rf"{free_port}.*models.late.serve.port"):
+            require_free("127.0.0.1", free_port, "models.late.serve.port")
+    finally:
+        server.kill()
+        server.wait()
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
