@@ -59,6 +59,18 @@ class UnknownVersionError(TrimtabError):
         self.version = version
 
 
+class RegistryUnreachableError(TrimtabError):
+    """MLflow does not answer, also after some patience."""
+
+    def __init__(self, tracking_uri: str, why: object = "") -> None:
+        detail = f" ({why})" if why else ""
+        super().__init__(
+            f"MLflow does not answer at {tracking_uri}{detail}. Start it with: trimtab up, or name "
+            "a server that runs in TRIMTAB_TRACKING_URI."
+        )
+        self.tracking_uri = tracking_uri
+
+
 class StaleEpochError(TrimtabError):
     """Somebody else moved the champion first; read it again before deciding again."""
 

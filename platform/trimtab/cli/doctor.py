@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from packaging.version import Version
 
 from trimtab.errors import ExitCode, TrimtabError
-from trimtab.settings import FILE, Settings, load
 
 from .output import console
+
+if TYPE_CHECKING:
+    from trimtab.settings import Settings
 
 _FLOORS = {
     "mlflow-skinny": "3.17.2",
@@ -63,6 +66,8 @@ def doctor(folder: Path) -> None:
 
 def examine(folder: Path) -> Iterator[Check]:
     """Look at the machine, then at the project as far as it can be read."""
+    from trimtab.settings import FILE, load
+
     yield from _versions()
     try:
         settings = load(folder)
@@ -75,7 +80,9 @@ def examine(folder: Path) -> Iterator[Check]:
         yield from _guarded(look, settings)
 
 
-def _guarded(look: Callable[[Settings], Iterator[Check]], settings: Settings) -> Iterator[Check]:
+def _guarded(
+    look: Callable[["Settings"], Iterator[Check]], settings: "Settings"
+) -> Iterator[Check]:
     """A check that cannot be made is a finding, not an end of the examination."""
     try:
         yield from look(settings)
@@ -107,7 +114,7 @@ def _versions() -> Iterator[Check]:
     )
 
 
-def _home(settings: Settings) -> Iterator[Check]:
+def _home(settings: "Settings") -> Iterator[Check]:
     home = settings.home.root
     existing = next(path for path in (home, *home.parents) if path.exists())
     yield Check(
@@ -125,7 +132,7 @@ def _home(settings: Settings) -> Iterator[Check]:
     )
 
 
-def _database(settings: Settings) -> Iterator[Check]:
+def _database(settings: "Settings") -> Iterator[Check]:
     from trimtab.adapters.opening import open_database
 
     with open_database(settings).transaction() as stores:
@@ -136,7 +143,7 @@ def _database(settings: Settings) -> Iterator[Check]:
     yield Check(name="sqlite", well=True, found=f"{sqlite3.sqlite_version} ({note})")
 
 
-def _registry(settings: Settings) -> Iterator[Check]:
+def _registry(settings: "Settings") -> Iterator[Check]:
     import httpx2
 
     from trimtab.supervisor import is_up
@@ -154,7 +161,7 @@ def _registry(settings: Settings) -> Iterator[Check]:
     )
 
 
-def _ports(settings: Settings) -> Iterator[Check]:
+def _ports(settings: "Settings") -> Iterator[Check]:
     from trimtab.supervisor import PortInUseError, is_up, require_free
 
     if is_up(settings.home.run):
@@ -173,7 +180,7 @@ def _ports(settings: Settings) -> Iterator[Check]:
             yield Check(name="ports", well=True, found=f"{port} is free ({setting})")
 
 
-def _clock(settings: Settings) -> Iterator[Check]:
+def _clock(settings: "Settings") -> Iterator[Check]:
     from trimtab.adapters.opening import open_clock
 
     now = open_clock(settings).now()

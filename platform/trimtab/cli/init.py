@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from trimtab.errors import SettingsError
-from trimtab.records.contracts import Task
-from trimtab.settings import FILE, Environment, load
 
 from .output import console
 
@@ -45,6 +43,8 @@ def init(
 
     Everything is a guess that you can change; what was guessed is printed.
     """
+    from trimtab.settings import FILE
+
     from .guessing import guess
 
     path = folder / FILE
@@ -84,6 +84,8 @@ def _source(file: Path, folder: Path) -> str:
 
 def _check(path: Path, folder: Path) -> None:
     """What `init` writes must load; if it does not, nothing is left behind."""
+    from trimtab.settings import Environment, load
+
     try:
         load(folder, Environment())
     except SettingsError:
@@ -103,7 +105,7 @@ def _tell(path: Path, name: str, found: "Guess", rows: int) -> None:
 
 
 def _toml(name: str, source: str, found: "Guess") -> str:
-    metric = "squared_error" if found.task is Task.REGRESSION else "log_loss"
+    metric = "squared_error" if found.task == "regression" else "log_loss"
 
     def optional(setting: str, value: str | None, meaning: str) -> str:
         line = f"{setting} = {json.dumps(value or '...')}"

@@ -8,13 +8,14 @@ import click
 
 from trimtab.errors import SettingsError
 from trimtab.records.labels import Label
-from trimtab.settings import Settings
 
 from .options import project_option
 from .output import console
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from trimtab.settings import Settings
 
 
 @click.command(epilog="Example: trimtab label late-arrival arrived.csv --key flight_id")
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 @click.option("--time", help="Column that says when it became known. [default: now]")
 @project_option
 def label(
-    settings: Settings, model: str, file: Path, key: str | None, value: str | None, time: str | None
+    settings: "Settings",
+    model: str,
+    file: Path,
+    key: str | None,
+    value: str | None,
+    time: str | None,
 ) -> None:
     """Deliver labels: what became of the rows that MODEL was asked about.
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from trimtab.settings import Settings, load
+if TYPE_CHECKING:
+    from trimtab.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,5 +26,7 @@ def project_option(command: Command) -> Command:
     )(command)
 
 
-def _load(_ctx: click.Context, _param: click.Parameter, folder: Path) -> Settings:
+def _load(_ctx: click.Context, _param: click.Parameter, folder: Path) -> "Settings":
+    from trimtab.settings import load  # a third of a second that --help need not wait for
+
     return load(folder)

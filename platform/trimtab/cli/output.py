@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from trimtab.ports import Database
-from trimtab.records.ledger import LedgerEntry
+if TYPE_CHECKING:
+    from trimtab.ports import Database
+    from trimtab.records.ledger import LedgerEntry
 
 console = Console(highlight=False)
 
@@ -22,7 +24,7 @@ _COLOURS = {
 }
 
 
-def narrate(entry: LedgerEntry) -> Text:
+def narrate(entry: "LedgerEntry") -> Text:
     """Put a ledger entry in one line: when, which model, what happened, and why."""
     colour = _COLOURS.get(entry.event.rpartition(" ")[2], "default")
     line = Text(no_wrap=True, overflow="ellipsis")
@@ -37,12 +39,12 @@ def narrate(entry: LedgerEntry) -> Text:
 class Story:
     """The ledger as it grows: each call gives what is new since the last."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: "Database") -> None:
         self._database = database
         with database.transaction() as stores:
             self._told = next(iter(stores.ledger.entries(limit=1)), None)
 
-    def news(self) -> Iterator[LedgerEntry]:
+    def news(self) -> "Iterator[LedgerEntry]":
         """Give the entries that were not told yet, oldest first."""
         with self._database.transaction() as stores:
             newest = stores.ledger.entries(limit=200)

@@ -2,22 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from trimtab.errors import ExitCode
-from trimtab.ports import Stores
-from trimtab.records.documents import to_json
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.incidents import Incident
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RetrainRequest
 from trimtab.records.verdicts import Verdict
-from trimtab.settings import Settings
 
 from .options import project_option
 from .output import console
+
+if TYPE_CHECKING:
+    from trimtab.ports import Stores
+    from trimtab.settings import Settings
 
 _SILENT = timedelta(seconds=30)  # an endpoint that says nothing for so long is down
 
@@ -51,7 +53,7 @@ class ModelStatus:
         return found
 
 
-def look(stores: Stores, model: str) -> ModelStatus:
+def look(stores: "Stores", model: str) -> ModelStatus:
     """Gather a model's status in one transaction."""
     return ModelStatus(
         model=model,
@@ -67,9 +69,10 @@ def look(stores: Stores, model: str) -> ModelStatus:
 @click.command(epilog="Exit code: 0 all is well, 3 somebody should look.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts: everything, as JSON.")
 @project_option
-def status(settings: Settings, as_json: bool) -> None:
+def status(settings: "Settings", as_json: bool) -> None:
     """Show where each model is in the loop."""
     from trimtab.adapters.opening import open_database
+    from trimtab.records.documents import to_json
 
     with open_database(settings).transaction() as stores:
         models = [look(stores, model) for model in settings.project.models]

@@ -2,13 +2,15 @@
 
 import asyncio
 import signal
+from typing import TYPE_CHECKING
 
 import click
 
-from trimtab.settings import Settings
-
 from .options import project_option
 from .output import Story, console, narrate
+
+if TYPE_CHECKING:
+    from trimtab.settings import Settings
 
 _LOOK_SECONDS = 0.5
 
@@ -18,7 +20,7 @@ _LOOK_SECONDS = 0.5
     "`trimtab up` ends what was left and goes on where it stopped."
 )
 @project_option
-def up(settings: Settings) -> None:
+def up(settings: "Settings") -> None:
     """Start the whole platform: MLflow, endpoints, workers.
 
     Trains a first version of each model that has none, serves the champion, watches the traffic
@@ -28,7 +30,7 @@ def up(settings: Settings) -> None:
     asyncio.run(_run(settings))
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: "Settings") -> None:
     from trimtab.adapters.opening import open_database
     from trimtab.supervisor import platform_up
 
@@ -54,7 +56,7 @@ async def _run(settings: Settings) -> None:
     console.print("Stopped.")
 
 
-def _invite(settings: Settings) -> None:
+def _invite(settings: "Settings") -> None:
     console.print(f"MLflow UI  {settings.tracking_uri}", style="bold")
     for name, model in settings.project.models.items():
         console.print(f"{name}  http://{model.serve.host}:{model.serve.port}/predict", style="bold")

@@ -1,0 +1,73 @@
+"""Golden rows: inputs with the trainer's own outputs, which every copy must reproduce."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .frames import coerce
+from .predictor import Answers, Predictor
+
+FILE = "golden.parquet"
+TOLERANCE = 1e-6
+"""Of probabilities absolute, of numbers relative: float32 sums differ that much by device."""
+_OUTPUT = "(output {})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenReport:
+    """How a copy of a version did on its golden rows."""
+
+    rows: int
+    differing: int
+    worst: float
+    """Largest difference found; infinite where an answer is no number."""
+
+    @property
+    def matches(self) -> bool:
+        """Tell whether the copy is the model that was judged."""
+        return self.rows > 0 and self.differing == 0
+
+    @property
+    def message(self) -> str:
+        """Say it for people."""
+        if self.matches:
+            return f"all {self.rows} golden rows reproduced (worst difference {self.worst:.1e})"
+        if not self.rows:
+            return "there are no golden rows"
+        return (
+            f"{self.differing} of {self.rows} golden rows differ by more than {TOLERANCE:.0e} "
+            f"(worst difference {self.worst:.1e})"
+        )
+
+
+def write_golden(folder: Path, predictor: Predictor, inputs: pd.DataFrame) -> None:
+    """Keep rows with the answers the predictor gives now."""
+    rows = coerce(inputs, predictor.contract.schema).reset_index(drop=True)
+    outputs = _numbers(predictor.predict(rows))
+    for index, values in enumerate(outputs.T):
+        rows[_OUTPUT.format(index)] = values
+    rows.to_parquet(folder / FILE, index=False)
+
+
+def replay_golden(folder: Path, predictor: Predictor) -> GoldenReport:
+    """Ask the predictor for the golden rows again and compare."""
+    rows = pd.read_parquet(folder / FILE)
+    wanted = rows.filter(regex=r"^\(output \d+\)$").to_numpy(dtype=float)
+    if not len(rows):
+        return GoldenReport(rows=0, differing=0, worst=0.0)
+    found = _numbers(predictor.predict(rows))
+    if found.shape != wanted.shape:
+        return GoldenReport(rows=len(rows), differing=len(rows), worst=float("inf"))
+    is_share = predictor.contract.task.is_classification
+    scale = 1.0 if is_share else np.maximum(np.abs(wanted), 1.0)
+    difference = np.nan_to_num(np.abs(found - wanted) / scale, nan=np.inf).max(axis=1)
+    differing = int((difference > TOLERANCE).sum())
+    return GoldenReport(rows=len(rows), differing=differing, worst=float(difference.max()))
+
+
+def _numbers(answers: Answers) -> np.ndarray:
+    if answers.probabilities is not None:
+        return answers.probabilities
+    return np.asarray(answers.predictions, dtype=float).reshape(-1, 1)

@@ -1,0 +1,19 @@
+"""Where MLflow's user interface shows a version and its run."""
+
+from urllib.parse import quote
+
+from trimtab.records.versions import ModelVersion
+
+
+def version_page(tracking_uri: str, model: str, version: str) -> str:
+    """Give the page of a version.
+
+    >>> version_page("http://127.0.0.1:5000/", "late-arrival", "3")
+    'http://127.0.0.1:5000/#/models/late-arrival/versions/3'
+    """
+    return f"{tracking_uri.rstrip('/')}/#/models/{quote(model)}/versions/{quote(version)}"
+
+
+def run_page(tracking_uri: str, version: ModelVersion) -> str:
+    """Give the page of the run that made a version, with its plots and reports."""
+    return f"{tracking_uri.rstrip('/')}/#/runs/{quote(version.run_id)}"

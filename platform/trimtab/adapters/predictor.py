@@ -1,0 +1,87 @@
+"""The predictor: one way from a version's files to answers, in trainer, gate and endpoint."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import skops.io
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from trimtab.errors import TrimtabError
+from trimtab.records.contracts import Contract
+from trimtab.records.documents import from_json
+
+from .device import PROBES, DeviceChoice, resolve
+from .frames import coerce
+
+CONTRACT_FILE = "contract.json"
+MODEL_FILE = "model.skops"
+TRUSTED = ("xgboost.core.Booster", "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRegressor")
+"""What a model file may hold besides scikit-learn and numpy. The list inside the file itself
+counts for nothing."""
+
+
+class UntrustedModelError(TrimtabError):
+    """A model file holds types that Trimtab does not load."""
+
+    def __init__(self, path: Path, why: object) -> None:
+        super().__init__(f"{path} is not loaded: {why}")
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a model said, row by row."""
+
+    predictions: list[bool | int | str | float]
+    probabilities: np.ndarray | None
+    """Rows by classes, in the order of the contract; None for regression."""
+
+
+class Predictor:
+    """A loaded version."""
+
+    def __init__(self, contract: Contract, pipeline: Any, choice: DeviceChoice) -> None:
+        self.contract = contract
+        self.device = choice.device
+        self.device_note = choice.note
+        self._pipeline = pipeline
+
+    @classmethod
+    def load(cls, folder: Path, device: Literal["auto", "cpu", "cuda"] = "auto") -> "Predictor":
+        """Load a version's files, verified before by its manifest; nothing in them is executed.
+
+        Raises UntrustedModelError for a model file with foreign types.
+        """
+        contract = from_json(Contract, (folder / CONTRACT_FILE).read_bytes())
+        try:
+            pipeline = skops.io.load(folder / MODEL_FILE, trusted=list(TRUSTED))
+        except UntrustedTypesFoundException as error:
+            raise UntrustedModelError(folder / MODEL_FILE, error) from None
+        return cls(contract, pipeline, _place(pipeline[-1], device))
+
+    def predict(self, inputs: pd.DataFrame) -> Answers:
+        """Answer every row. Raises FrameError when the rows do not fit the contract."""
+        frame = coerce(inputs, self.contract.schema)
+        if not self.contract.task.is_classification:
+            values = np.asarray(self._pipeline.predict(frame), dtype=float)
+            return Answers(predictions=[float(v) for v in values], probabilities=None)
+        probabilities = np.asarray(self._pipeline.predict_proba(frame), dtype=float)
+        classes = self.contract.classes
+        chosen = [classes[i] for i in probabilities.argmax(axis=1)]
+        return Answers(predictions=list(chosen), probabilities=probabilities)
+
+
+def _place(learner: Any, wanted: Literal["auto", "cpu", "cuda"]) -> DeviceChoice:
+    """Move the last step of a pipeline to its device."""
+    if not hasattr(learner, "get_booster"):
+        return DeviceChoice(device="cpu", note="CPU: this kind of model has no GPU code")
+    choice = resolve(wanted, PROBES)
+    # On a single row a second thread doubles the CPU time and spoils the slowest answers.
+    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    learner.get_booster().set_param({"device": choice.device, "nthread": threads})
+    learner.set_params(device=choice.device, n_jobs=threads)
+    return choice

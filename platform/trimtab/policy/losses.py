@@ -1,0 +1,79 @@
+"""Losses, row by row: one arithmetic for training, gate and monitor; lower is better."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from trimtab.records.contracts import Contract, Task
+
+_SMALLEST = 1e-7
+"""No probability counts as less, so that one sure and wrong answer costs 16, not infinity."""
+
+
+def losses(
+    metric: str,
+    contract: Contract,
+    probabilities: np.ndarray | None,
+    predictions: Sequence[object] | np.ndarray,
+    labels: Sequence[object] | np.ndarray,
+) -> np.ndarray:
+    """Give each row's loss; NaN where the label is no class, no number or absent.
+
+    Raises ValueError for a metric that does not exist or does not fit the task.
+    """
+    match metric:
+        case "log_loss" | "brier" if probabilities is not None:
+            truth = class_indices(contract, labels)
+            score = _log_loss if metric == "log_loss" else _brier
+            return score(np.asarray(probabilities, dtype=float), truth)
+        case "squared_error" | "absolute_error" if contract.task is Task.REGRESSION:
+            error = np.asarray(predictions, dtype=float) - numbers(labels)
+            return np.asarray(error**2 if metric == "squared_error" else np.abs(error))
+    raise ValueError(f"{metric!r} is no loss of a {contract.task} model")
+
+
+def class_indices(contract: Contract, labels: Sequence[object] | np.ndarray) -> np.ndarray:
+    """Find each label's index among the contract's classes; NaN where it is none of them."""
+    known: dict[object, float] = {}
+    found = np.empty(len(labels))
+    for row, label in enumerate(labels):
+        key = (type(label), label)  # True == 1, and yet a class may be written either way
+        if key not in known:
+            index = contract.class_of(label)
+            known[key] = np.nan if index is None else float(index)
+        found[row] = known[key]
+    return found
+
+
+def numbers(labels: Sequence[object] | np.ndarray) -> np.ndarray:
+    """Read labels as numbers; NaN where one is none."""
+    return np.array([_number(label) for label in labels], dtype=float)
+
+
+def _number(label: object) -> float:
+    try:
+        number = float(str(label))
+    except ValueError:
+        return float("nan")
+    return number if np.isfinite(number) else float("nan")
+
+
+def _log_loss(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    chosen = _of_truth(probabilities, truth)
+    return np.asarray(-np.log(np.clip(chosen, _SMALLEST, 1.0)))
+
+
+def _brier(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Squared distance from the truth; halved for two classes, where both say the same."""
+    of_truth = _of_truth(probabilities, truth)
+    distance: np.ndarray = (probabilities**2).sum(axis=1) - 2 * of_truth + 1
+    return distance / 2 if probabilities.shape[1] == 2 else distance
+
+
+def _of_truth(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Take the probability of what was true."""
+    is_known = ~np.isnan(truth)
+    chosen = np.full(len(truth), np.nan)
+    rows = np.flatnonzero(is_known)
+    chosen[rows] = probabilities[rows, truth[rows].astype(int)]
+    return chosen

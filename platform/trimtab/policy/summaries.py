@@ -1,0 +1,215 @@
+"""What is kept of a column: counts in bins that the training rows fix, and windows add to."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trimtab.records.reference import ColumnSummary
+from trimtab.records.schema import ColumnType
+
+BINS = 30
+"""Bins of equal mass a numeric column, besides the tails."""
+_TAILS = (0.001, 0.01, 0.99, 0.999)
+_TRUTH = {"1": "true", "1.0": "true", "0": "false", "0.0": "false"}
+_LISTED = 1000  # categories that are told apart; free text would fill the file with the rest
+
+Counts = NDArray[np.int64]
+"""Rows in each bin and, behind them, the rows without a value; leading axes are windows."""
+Codes = NDArray[np.int16]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbers:
+    """A numeric column as it was read; NaN where there is no value."""
+
+    values: Floats
+    unreadable: int = 0
+    """Values that are no numbers; they count as missing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texts:
+    """A column of categories: `names[code]` of each row, code -1 where there is no value."""
+
+    codes: NDArray[np.intp]
+    names: list[str]
+
+
+Readings = Numbers | Texts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CodedColumn:
+    """A column of the training rows: its summary, and the bin of each row."""
+
+    summary: ColumnSummary
+    codes: Codes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ColumnCounts:
+    """One column of a window, counted as the reference counts."""
+
+    counts: Counts
+    unseen: int
+    """Rows with a category that the reference lacks, or a number out of its range."""
+    far: int
+    """Rows with a number beyond the range widened on each side by its own width."""
+    unreadable: int
+    is_constant: bool
+    """All values are one value."""
+
+    @property
+    def rows(self) -> int:
+        """All rows, those without a value included."""
+        return int(self.counts.sum())
+
+    @property
+    def missing(self) -> int:
+        """Rows without a value."""
+        return int(self.counts[-1])
+
+    def share(self, rows: int) -> float:
+        """Express a number of rows as a share of the window, 0 to 1."""
+        return rows / self.rows if self.rows else 0.0
+
+
+def read(values: "pd.Series[Any]", type_: ColumnType) -> Readings:
+    """Read a column as its type says; what cannot be read counts as missing, nothing raises."""
+    if type_ is ColumnType.DATETIME:
+        return Numbers(*_readable(values, _seconds(values)))
+    if type_.is_numeric:
+        numbers = pd.to_numeric(_without_texts(values), errors="coerce")
+        return Numbers(*_readable(values, numbers.to_numpy(dtype=float, na_value=np.nan)))
+    codes, uniques = pd.factorize(_comparable(values))
+    spelled = [str(unique) for unique in uniques]
+    if type_ is ColumnType.BOOLEAN:
+        spelled = [_TRUTH.get(name.lower(), name.lower()) for name in spelled]
+    positions = {name: i for i, name in enumerate(dict.fromkeys(spelled))}
+    merged = np.array([positions[name] for name in spelled] + [-1])  # code -1 stays -1
+    return Texts(merged[codes], list(positions))
+
+
+def _seconds(values: "pd.Series[Any]") -> Floats:
+    moments = values
+    if values.dtype.kind != "M":  # a bare number is no moment: seconds or nanoseconds?
+        known = values.astype(object).map(lambda v: v if isinstance(v, str | date) else None)
+        moments = pd.to_datetime(known, utc=True, errors="coerce", format="mixed")
+    moments = pd.to_datetime(moments, utc=True).astype("datetime64[ns, UTC]")
+    return np.where(moments.isna(), np.nan, moments.astype("int64").to_numpy() / 1e9)
+
+
+def _comparable(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Spell lists, dictionaries and the like, which cannot be compared, as text."""
+    if values.dtype != object or not pd.api.types.infer_dtype(values, skipna=True).startswith(
+        "mix"
+    ):
+        return values
+    return values.map(lambda v: v if pd.api.types.is_scalar(v) else str(v))
+
+
+def _without_texts(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Leave out text: `"7"` where there were numbers is a change of type, and must show."""
+    if isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
+        return pd.Series(np.nan, index=values.index)
+    if values.dtype != object:
+        return values
+    return values.map(lambda v: v if pd.api.types.is_number(v) else None)
+
+
+def _readable(values: "pd.Series[Any]", numbers: Floats) -> tuple[Floats, int]:
+    return numbers, int(np.sum(np.isnan(numbers) & values.notna().to_numpy()))
+
+
+def summarise(name: str, readings: Readings) -> CodedColumn:
+    """Fix the bins of a column by its training values, and count those."""
+    match readings:
+        case Numbers():
+            finite = np.sort(readings.values[np.isfinite(readings.values)])
+            summary = ColumnSummary(
+                name=name,
+                counts=(),
+                edges=_edges(finite),
+                low=float(finite[0]) if finite.size else None,
+                high=float(finite[-1]) if finite.size else None,
+            )
+        case Texts():
+            tally = np.bincount(readings.codes[readings.codes >= 0], minlength=len(readings.names))
+            frequent = np.argsort(-tally, kind="stable")[:_LISTED]
+            names = tuple(readings.names[i] for i in frequent)
+            summary = ColumnSummary(name=name, counts=(), categories=names)
+    codes = encode(summary, readings)
+    *counts, missing = np.bincount(codes, minlength=size(summary)).tolist()
+    return CodedColumn(replace(summary, counts=tuple(counts), missing=missing), codes)
+
+
+def _edges(finite: Floats) -> tuple[float, ...]:
+    """Choose inner edges at values that occur, so that a frequent value ends its own bin."""
+    if finite.size == 0:
+        return ()
+    distinct = finite[np.flatnonzero(np.diff(finite, prepend=np.nan) != 0)]
+    if distinct.size > BINS:
+        levels = np.sort([*np.arange(1, BINS) / BINS, *_TAILS])
+        distinct = np.unique(np.quantile(finite, levels, method="inverted_cdf"))
+    return tuple(distinct[distinct < finite[-1]].tolist())
+
+
+def size(summary: ColumnSummary) -> int:
+    """Give the number of bins, the one for all unlisted categories and that of missing included."""
+    return (len(summary.categories) or len(summary.edges)) + 2
+
+
+def encode(summary: ColumnSummary, readings: Readings) -> Codes:
+    """Give the bin of each row; the last bin is that of the rows without a value."""
+    match readings:
+        case Numbers(values=values):
+            codes = np.searchsorted(np.array(summary.edges, dtype=float), values, side="left")
+            codes[np.isnan(values)] = size(summary) - 1
+        case Texts(codes=found, names=names):
+            listed = {name: i for i, name in enumerate(summary.categories)}
+            bins = [listed.get(name, len(listed)) for name in names]
+            codes = np.array([*bins, size(summary) - 1])[found]
+    return codes.astype(np.int16)
+
+
+def reference_counts(summary: ColumnSummary) -> Counts:
+    """Give the training rows in each bin, in the order in which windows are counted."""
+    return np.array([*summary.counts, summary.missing], dtype=np.int64)
+
+
+def count(summary: ColumnSummary, readings: Readings) -> ColumnCounts:
+    """Count a window in the reference's bins."""
+    counts = np.bincount(encode(summary, readings), minlength=size(summary))
+    match readings:
+        case Numbers(values=values):
+            present = values[~np.isnan(values)]
+            unseen, far = _out_of_range(summary, present)
+            constant = present.size > 1 and bool(np.all(present == present[0]))
+        case Texts(codes=codes):
+            used = np.bincount(codes[codes >= 0], minlength=len(readings.names))
+            known = set(summary.categories)
+            pooled = summary.counts[-1]  # the reference has more categories than it lists
+            strange = sum(
+                int(n) for n, name in zip(used, readings.names, strict=True) if name not in known
+            )
+            expected = round(pooled / max(1, summary.rows) * len(codes))
+            unseen, far = max(0, strange - expected), 0
+            constant = int(used.sum()) > 1 and int(np.count_nonzero(used)) == 1
+    unreadable = readings.unreadable if isinstance(readings, Numbers) else 0
+    return ColumnCounts(
+        counts=counts, unseen=unseen, far=far, unreadable=unreadable, is_constant=constant
+    )
+
+
+def _out_of_range(summary: ColumnSummary, present: Floats) -> tuple[int, int]:
+    if summary.low is None or summary.high is None:
+        return present.size, 0
+    width = summary.high - summary.low
+    outside = (present < summary.low) | (present > summary.high)
+    far = (present < summary.low - width) | (present > summary.high + width)
+    return int(outside.sum()), int(far.sum()) if width > 0 else 0
