@@ -55,11 +55,11 @@ class Pace:
         deadline = asyncio.get_running_loop().time() + seconds
         goal = Window.around(moment, self._window).start
         while asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_LOOK_SECONDS)
             self._look()
             judged = self._state.judged_until
             if judged is not None and judged >= goal and not self._state.at_work:
                 return True
-            await asyncio.sleep(_LOOK_SECONDS)
         return False
 
     def _awaited(self, moment: datetime) -> datetime:
@@ -68,7 +68,7 @@ class Pace:
 
     def _look(self) -> None:
         now = asyncio.get_running_loop().time()
-        if now - self._looked < _LOOK_SECONDS:
+        if now - self._looked < 0.9 * _LOOK_SECONDS:
             return
         self._looked = now
         self._state = self._read()
