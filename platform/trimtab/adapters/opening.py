@@ -1,6 +1,6 @@
 """Opening what the settings name: the one place that chooses adapters."""
 
-from trimtab.ports import Clock, Database, InferenceLog, ModelRegistry
+from trimtab.ports import Clock, Database, InferenceLog, ModelRegistry, Reports
 from trimtab.settings import Settings
 
 from .clock import FileClock, SystemClock
@@ -31,3 +31,10 @@ def open_registry(settings: Settings) -> ModelRegistry:
     from .mlflow_registry import MlflowRegistry
 
     return MlflowRegistry(settings.tracking_uri)
+
+
+def open_reports(settings: Settings) -> Reports:
+    """Open what people can read beside a version, in the MLflow UI."""
+    from .mlflow_reports import MlflowReports
+
+    return MlflowReports(settings.tracking_uri)

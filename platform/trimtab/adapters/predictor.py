@@ -19,8 +19,13 @@ from .frames import coerce
 
 CONTRACT_FILE = "contract.json"
 MODEL_FILE = "model.skops"
-TRUSTED = ("xgboost.core.Booster", "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRegressor")
-"""What a model file may hold besides scikit-learn and numpy. The list inside the file itself
+TRUSTED = (
+    "numpy.dtype",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
+)
+"""What a model file may hold besides scikit-learn's and numpy's own. The list inside the file itself
 counts for nothing."""
 
 

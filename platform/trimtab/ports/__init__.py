@@ -3,6 +3,7 @@
 from .clock import Clock
 from .inference_log import InferenceLog
 from .registry import ModelRegistry
+from .reports import Reports
 from .stores import (
     Database,
     Endpoints,
@@ -27,6 +28,7 @@ __all__ = [
     "ModelRegistry",
     "Outbox",
     "Promotions",
+    "Reports",
     "RetrainRequests",
     "Stores",
     "Verdicts",

@@ -45,6 +45,7 @@ class TrainSettings(Section):
     """Overfitting guard: how much larger the validation loss may be than the training loss,
     relative to the baseline's loss; a candidate beyond it is not chosen."""
     seed: int = 0
+    """The same rows and the same seed give the same model."""
 
 
 class GateSettings(Section):
@@ -112,6 +113,7 @@ class ServeSettings(Section):
     host: str = "127.0.0.1"
     """Anything but loopback needs TRIMTAB_API_KEY."""
     port: Annotated[int, Field(ge=1, le=65535)] = 3000
+    """Each model has an endpoint of its own, so each needs its own port."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` takes a GPU where there is one and says so when it falls back to the CPU."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
@@ -122,12 +124,14 @@ class ModelSettings(Section):
     """One model."""
 
     task: Task
+    """What the model is asked for: one of two classes, one of many, or a number."""
     source: str
     """Parquet or CSV (any fsspec URL, globs allowed), `sql:SELECT ...` with `source_url`, or
     `module:function` in the project's folder."""
     source_url: str | None = None
     """SQLAlchemy URL of a `sql:` source; `env:NAME` reads it from the environment."""
     target: str
+    """Column to predict; rows without it are not used."""
     time: str | None = None
     """Column by which rows are split; without it, rows are taken to be in time order."""
     key: str | None = None
@@ -186,13 +190,16 @@ class PlatformSettings(Section):
     """The processes that all models share."""
 
     host: str = "127.0.0.1"
+    """Where the MLflow server that `trimtab up` starts listens."""
     mlflow_port: Annotated[int, Field(ge=1, le=65535)] = 5000
+    """Its port, for the UI as well."""
 
 
 class DemoSettings(Section):
     """What `trimtab demo` replays."""
 
     model: ModelName
+    """Whose past is replayed."""
     start: str
     """Rows before this date train the first version; the later ones become live traffic."""
     until: str | None = None

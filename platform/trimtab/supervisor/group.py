@@ -114,4 +114,4 @@ class ProcessGroup:
                 self._report(spec.name, str(error))
                 await child.stop(self._grace)
             else:
-                self._report(spec.name, "ready again")
+                self._report(spec.name, "ready again" if spec.ready_url else "started again")

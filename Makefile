@@ -1,0 +1,61 @@
+# What a person types, and what CI types. Each target sets up all it needs, uv included.
+
+UV_VERSION := 0.13.8
+UV := .tools/uv
+BIN := .venv/bin
+ISOLATED := $(UV) run --isolated --locked --no-dev
+
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
+
+# Nothing that we start reports to its makers.
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+export BENTOML_DO_NOT_TRACK := True
+export MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR := false
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test test-fast lint types imports isolate tests format
+
+help: ## Show what you can do
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## Install uv and the locked environment
+	@sh infra/development/get-uv.sh $(UV_VERSION)
+	@[ -d .venv ] || echo "Installing the locked environment into .venv (about 1.3 GB, once)"
+	$(UV) sync --locked
+
+demo: setup ## Watch the whole loop on real data (make demo ARGS=--exit ends by itself)
+	$(BIN)/trimtab demo --project examples/flights $(ARGS)
+
+test: lint types imports isolate tests ## Everything that CI runs
+
+test-fast: setup ## The tests that start no servers (make test-fast ARGS="-k gate")
+	$(BIN)/pytest -m "not e2e" $(ARGS)
+
+tests: setup ## All tests
+	$(BIN)/pytest $(ARGS)
+
+lint: setup ## Form and common faults of the code
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: setup ## Types, strictly
+	$(BIN)/mypy
+
+imports: setup ## Who may import whom
+	$(BIN)/lint-imports
+
+isolate: setup ## Each component runs with only its own dependencies
+	$(ISOLATED) --package trimtab python infra/development/isolated.py trimtab \
+		--without mlflow bentoml evidently scikit-learn xgboost
+	$(ISOLATED) --package trimtab-pipelines python infra/development/isolated.py trimtab_pipelines \
+		--without mlflow bentoml evidently
+	$(ISOLATED) --package trimtab-services python infra/development/isolated.py trimtab_services \
+		--without mlflow evidently
+	$(ISOLATED) --package trimtab-monitoring python infra/development/isolated.py trimtab_monitoring \
+		--without mlflow bentoml
+
+format: setup ## Bring the code into form
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix

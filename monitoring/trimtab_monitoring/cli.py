@@ -1,0 +1,105 @@
+"""`trimtab watch`: what the monitor concluded, and the monitor itself."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+
+from trimtab.cli import console, project_option
+from trimtab.errors import ExitCode
+from trimtab.records.verdicts import Quality, Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    from trimtab.settings import Settings
+
+    from .worker import Monitor
+
+_SHOWN = 10  # verdicts a model
+_COLOURS = {
+    VerdictKind.STABLE: "green",
+    VerdictKind.DRIFT: "yellow",
+    VerdictKind.BROKEN_DATA: "red",
+    VerdictKind.NOT_ENOUGH_ROWS: "dim",
+}
+
+
+@click.command(epilog="Exit code with --once: 0 all is well, 3 the newest window is not.")
+@click.argument("model", required=False)
+@click.option("--once", is_flag=True, help="Judge what is closed, print it and end.")
+@project_option
+def watch(settings: "Settings", model: str | None, once: bool) -> None:
+    """Judge live traffic window by window: drift, broken data, quality.
+
+    `trimtab up` does it all the time; this is for a look in between, or for a schedule of your
+    own. MODEL is one model; without it, all are watched.
+    """
+    models = [model] if model else list(settings.project.models)
+    for name in models:
+        settings.model(name)  # an unknown name must not wait for the imports below
+
+    from .worker import open_monitor, run
+
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING if once else logging.INFO)
+    if not once:
+        run(settings, models)
+        return
+    monitor = open_monitor(settings, models)
+    newest = [_judge_and_show(monitor, name) for name in models]
+    monitor.delivery.step()
+    if any(verdict is not None and not is_well(verdict) for verdict in newest):
+        raise SystemExit(ExitCode.REFUSED)
+
+
+def is_well(verdict: Verdict) -> bool:
+    """Tell whether nobody has to look at a window."""
+    worse = verdict.quality is not None and verdict.quality.is_worse
+    return verdict.kind in (VerdictKind.STABLE, VerdictKind.NOT_ENOUGH_ROWS) and not worse
+
+
+def _judge_and_show(monitor: "Monitor", model: str) -> Verdict | None:
+    watched = next(watch for watch in monitor.watches if watch.model == model)
+    while watched.step():
+        pass
+    with watched.database.transaction() as stores:
+        verdicts = stores.verdicts.recent(model, limit=_SHOWN)
+    if verdicts:
+        console.print(table_of(model, verdicts))
+    else:
+        console.print(f"{model}: no window is closed yet", markup=False)
+    return verdicts[0] if verdicts else None
+
+
+def table_of(model: str, verdicts: Sequence[Verdict]) -> Table:
+    """Lay verdicts out, the newest last."""
+    table = Table(title=model, title_justify="left")
+    for name in ("window", "version", "rows", "verdict", "columns", "quality"):
+        table.add_column(name, justify="right" if name == "rows" else "left")
+    for verdict in reversed(verdicts):
+        colour = _COLOURS[verdict.kind]
+        table.add_row(
+            str(verdict.window),
+            verdict.version,
+            str(verdict.rows),
+            f"[{colour}]{verdict.kind}[/]",
+            _columns(verdict),
+            _quality(verdict.quality),
+        )
+    return table
+
+
+def _columns(verdict: Verdict, *, most: int = 4) -> str:
+    names = [finding.column for finding in (*verdict.broken, *verdict.drifted)]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]).replace("[", r"\[") + more
+
+
+def _quality(quality: Quality | None) -> str:
+    if quality is None:
+        return "-"
+    if quality.value is None:
+        return f"{quality.labelled} labels"
+    colour = "yellow" if quality.is_worse else "green"
+    return f"[{colour}]{quality.metric} {quality.value:.4f}[/] (limit {quality.limit:.4f})"

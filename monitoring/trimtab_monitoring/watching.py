@@ -1,0 +1,106 @@
+"""Watching a model: which window is next, whether it is closed, and who answered in it."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from trimtab.errors import UnknownVersionError
+from trimtab.ports import Clock, Database, InferenceLog
+from trimtab.ports.reports import Reports
+from trimtab.records.labels import Label
+from trimtab.records.logged import LoggedRows
+from trimtab.records.verdicts import Verdict
+from trimtab.records.windows import Window
+from trimtab.settings import ModelSettings
+
+from .consequences import conclude, settle
+from .evaluate import judge_window
+from .quality import keys_of
+from .report import publish_report
+from .versions import Versions
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A closed window that nobody has judged."""
+
+    window: Window
+    champion: str
+    promoted: tuple[str, ...]
+    """All versions that were ever champion: only they can have answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """One model under watch. It remembers nothing: all it knows is in the stores."""
+
+    model: str
+    settings: ModelSettings
+    clock: Clock
+    database: Database
+    inference_log: InferenceLog
+    versions: Versions
+    reports: Reports
+
+    def step(self) -> list[Verdict]:
+        """Judge the next window if it is closed; gives its verdicts, none when it is not.
+
+        The work is done outside of any transaction and written in one: a process that dies
+        before that has judged nothing, and judges the same window again.
+        """
+        due = self.due()
+        if due is None:
+            return []
+        verdicts = self._judge_all(due)
+        with self.database.transaction() as stores:
+            conclude(stores, self.settings, verdicts, now=self.clock.now())
+        return verdicts
+
+    def due(self) -> Due | None:
+        """Find the next window, once it is closed: no row of it can still come."""
+        now = self.clock.now()
+        with self.database.transaction() as stores:
+            settle(stores, self.model, now=now)
+            newest = next(iter(stores.verdicts.recent(self.model, limit=1)), None)
+            status = stores.endpoints.get(self.model)
+            promotions = stores.promotions.history(self.model)
+        start = newest.window.end if newest else self.inference_log.first_time(self.model)
+        if start is None or not promotions:
+            return None
+        window = Window.around(start, self.settings.monitor.window)
+        is_past = now >= window.end + self.settings.monitor.lateness
+        shipped = status.shipped_through if status else window.end
+        if not is_past or shipped is None or shipped < window.end:
+            return None
+        promoted = tuple(dict.fromkeys(promotion.version for promotion in promotions))
+        return Due(window=window, champion=promotions[0].version, promoted=promoted)
+
+    def _judge_all(self, due: Due) -> list[Verdict]:
+        """Judge the champion, asked or not, and then every older version that was asked."""
+        verdicts = []
+        for version in dict.fromkeys([due.champion, *due.promoted]):
+            logged = self.inference_log.read(self.model, version, due.window.start, due.window.end)
+            if version == due.champion:
+                verdicts.append(self._judge(version, due.window, logged))
+            elif logged is not None:
+                try:
+                    verdicts.append(self._judge(version, due.window, logged))
+                except UnknownVersionError as error:  # deleted since; the champion still counts
+                    log.warning("Not judged in %s: %s", due.window, error)
+        return verdicts
+
+    def _judge(self, version: str, window: Window, logged: LoggedRows | None) -> Verdict:
+        known, watched = self.versions.get(self.model, version)
+        judgement = judge_window(
+            self.model, watched, window, logged, self._labels(logged), now=self.clock.now()
+        )
+        path = publish_report(self.reports, known, judgement)
+        return replace(judgement.verdict, report=path)
+
+    def _labels(self, logged: LoggedRows | None) -> Mapping[str, Label]:
+        if logged is None or logged.rows.empty:
+            return {}
+        with self.database.transaction() as stores:
+            return stores.labels.get(self.model, keys_of(logged.rows).tolist())

@@ -1,0 +1,104 @@
+"""The candidates: learners that compete to become the next version."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from xgboost import XGBClassifier, XGBRegressor
+
+from trimtab.records.contracts import Contract
+from trimtab.settings.project import Candidate, Metric
+
+from .preparation import for_linear, for_trees
+
+_MOST_TREES = 500
+_PATIENCE = 15
+"""Trees without a gain on the validation rows after which no more are grown."""
+_TELLING = ("C", "alpha", "max_iter", "tol", "learning_rate", "max_depth", "max_bin", "objective")
+"""The learners' settings that are worth logging."""
+_LOGISTIC: dict[str, Any] = {"C": 1.0, "max_iter": 300, "tol": 1e-3}
+_TREES: dict[str, Any] = {
+    "n_estimators": _MOST_TREES,
+    "learning_rate": 0.1,
+    "max_depth": 6,
+    "max_bin": 128,
+    "tree_method": "hist",
+    "enable_categorical": True,
+    # The other half of the processors answers requests meanwhile.
+    "n_jobs": max(1, (os.cpu_count() or 1) // 2),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a candidate is made of, but for the rows."""
+
+    candidate: Candidate
+    contract: Contract
+    metric: Metric
+    seed: int
+
+    def fit(self, inputs: pd.DataFrame, truth: np.ndarray, fitted: int) -> Pipeline:
+        """Fit on the first `fitted` rows; the rest only tells trees when to stop growing."""
+        older = inputs.iloc[:fitted]
+        pipeline = self._build(older)
+        prepare, learner = pipeline[:-1], pipeline[-1]
+        prepared = prepare.fit_transform(older)
+        if self.candidate != "xgboost":
+            learner.fit(prepared, truth[:fitted])
+            return pipeline
+        newer = (prepare.transform(inputs.iloc[fitted:]), truth[fitted:])
+        learner.set_params(early_stopping_rounds=_PATIENCE)
+        learner.fit(prepared, truth[:fitted], eval_set=[newer], verbose=False)
+        return pipeline
+
+    def refit(self, earlier: Pipeline, inputs: pd.DataFrame, truth: np.ndarray) -> Pipeline:
+        """Fit anew on all rows; trees grow to the size that was found best before."""
+        fresh = self._build(inputs)
+        if trees := trees_of(earlier):
+            fresh[-1].set_params(n_estimators=trees)
+        return fresh.fit(inputs, truth)
+
+    def _build(self, inputs: pd.DataFrame) -> Pipeline:
+        """Make preparation and learner in one, so that training and serving cannot differ."""
+        schema = self.contract.schema
+        learner: Any
+        match self.candidate:
+            case "logistic":
+                prepare, learner = for_linear(schema, inputs), LogisticRegression(**_LOGISTIC)
+            case "ridge":
+                prepare, learner = for_linear(schema, inputs), Ridge(random_state=self.seed)
+            case "xgboost":
+                prepare, kinds = for_trees(schema, inputs)
+                learner = self._trees(kinds)
+        return Pipeline([("prepare", prepare), ("learn", learner)])
+
+    def _trees(self, kinds: list[str]) -> Any:
+        shared: dict[str, Any] = {**_TREES, "feature_types": kinds, "random_state": self.seed}
+        if self.contract.task.is_classification:
+            stop = "logloss" if len(self.contract.classes) == 2 else "mlogloss"
+            return XGBClassifier(eval_metric=stop, **shared)
+        if self.metric == "absolute_error":
+            return XGBRegressor(objective="reg:absoluteerror", eval_metric="mae", **shared)
+        return XGBRegressor(eval_metric="rmse", **shared)
+
+
+def trees_of(pipeline: Pipeline) -> int | None:
+    """Tell how many trees were best; None where none grow."""
+    best = getattr(pipeline[-1], "best_iteration", None)
+    return None if best is None else int(best) + 1
+
+
+def parameters(pipeline: Pipeline) -> dict[str, object]:
+    """Name what was set on a learner, and how far it went."""
+    found: dict[str, object] = {
+        name: value
+        for name, value in pipeline[-1].get_params().items()
+        if name in _TELLING and value is not None
+    }
+    trees = trees_of(pipeline)
+    return found if trees is None else {**found, "trees": trees}

@@ -1,0 +1,205 @@
+"""The verbs of pipelines: train, promote, rollback, demo."""
+
+import getpass
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from trimtab.cli import console, project_option
+from trimtab.errors import ExitCode, RegistryUnreachableError
+from trimtab.records.requests import RequestState
+from trimtab.settings import Settings
+
+if TYPE_CHECKING:
+    from trimtab.records.promotions import Promotion
+
+    from .trial import Trial
+
+_EXIT = {
+    RequestState.PROMOTED: ExitCode.OK,
+    RequestState.WAITING: ExitCode.OK,
+    RequestState.FAILED: ExitCode.FAILED,
+}
+"""How `train` ends by how its request ended; all else is a no."""
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment in ISO 8601; without a zone it is UTC."""
+
+    name = "ISO 8601"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read it; a bad one is a usage error."""
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time; write 2013-04-01 or 2013-04-01T12:00", param, ctx)
+        return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+@click.command(epilog="Example: trimtab train late-arrival --until 2013-04-01")
+@click.argument("model")
+@click.option("--until", type=Moment(), help="Use only what was known before. [default: now]")
+@project_option
+def train(settings: Settings, model: str, until: datetime | None) -> None:
+    """Train a version of MODEL now, try it against the champion, promote it if proven better.
+
+    It collects the rows, checks them, fits the candidates, registers the best one in MLflow and
+    lets it compete with the champion (or, the first time, with a model that knows only how often
+    each answer occurs) on the newest rows, which neither was trained on.
+
+    Works beside a running platform (trimtab up), whose endpoint then takes over the new
+    champion, or with the MLflow server that TRIMTAB_TRACKING_URI names. Exit codes: 0 promoted
+    or waiting for approval, 3 rejected or declined, 1 failed.
+    """
+    settings.model(model)
+    _require_mlflow(settings)
+    with console.status(f"{model}: importing the frameworks"):
+        from .asking import train_by_hand
+        from .bench import open_bench
+
+        bench = open_bench(settings)
+    with console.status(model) as status:
+        outcome = train_by_hand(
+            bench, model, actor=_actor(), until=until, say=_teller(status.update)
+        )
+    if outcome.trial:
+        _show(outcome.trial)
+    ended = outcome.request
+    _conclude(settings, model, ended.version, str(ended.state), ended.reasons)
+    if ended.state is RequestState.WAITING:
+        console.print(f"Approve it: trimtab promote {model} {ended.version}")
+    raise SystemExit(_EXIT.get(ended.state, ExitCode.REFUSED))
+
+
+@click.command(epilog="Example: trimtab promote late-arrival 7")
+@click.argument("model")
+@click.argument("version")
+@click.option("--force", is_flag=True, help="Promote it without the gate; needs --why.")
+@click.option("--why", metavar="TEXT", help="Why the gate is overridden; kept in the ledger.")
+@project_option
+def promote(settings: Settings, model: str, version: str, force: bool, why: str | None) -> None:
+    """Make VERSION the champion of MODEL, if it passes the gate.
+
+    A version that has won already and waits for approval is promoted at once. Any other one is
+    compared with the present champion on the newest rows that neither was trained on.
+
+    With --force --why "..." the gate is left out. The version must still load and reproduce its
+    golden rows, and the ledger keeps who did it and why. Exit codes: 0 promoted, 3 the gate said
+    no.
+    """
+    if force != bool(why):
+        raise click.UsageError('--force and --why "..." go together: an override needs its reason')
+    settings.model(model)
+    _require_mlflow(settings)
+    with console.status(f"{model}: version {version} is looked at"):
+        from .bench import open_bench
+        from .by_hand import promote_by_hand
+
+        found = promote_by_hand(open_bench(settings), model, version, actor=_actor(), override=why)
+    if found.trial:
+        _show(found.trial)
+    if found.promotion is None:
+        reasons = found.trial.result.reasons if found.trial else ()
+        _conclude(settings, model, version, "not promoted", reasons)
+        raise SystemExit(ExitCode.REFUSED)
+    _moved(settings, found.promotion)
+
+
+@click.command(epilog='Example: trimtab rollback late-arrival --why "complaints from JFK"')
+@click.argument("model")
+@click.option("--why", metavar="TEXT", default="", help="Kept in the ledger.")
+@project_option
+def rollback(settings: Settings, model: str, why: str) -> None:
+    """Make the champion before the present one champion of MODEL again.
+
+    Doing it twice goes back further; it never returns to what was rolled back from. The version
+    is fetched, verified and loaded first: if that fails, nothing is changed.
+    """
+    settings.model(model)
+    _require_mlflow(settings)
+    with console.status(f"{model}: the champion before is looked at"):
+        from .bench import open_bench
+        from .by_hand import roll_back
+
+        promotion = roll_back(open_bench(settings), model, actor=_actor(), why=why)
+    _moved(settings, promotion)
+
+
+@click.command(epilog="Example: trimtab demo --exit --project examples/flights")
+@click.option("--exit", "leave", is_flag=True, help="End after the replay instead of staying up.")
+@project_option
+def demo(settings: Settings, leave: bool) -> None:
+    """Watch the whole loop on a project's own history, with its time compressed.
+
+    Trains a first version on the rows before [demo] start, serves it, replays the later rows as
+    live traffic over HTTP, and lets the loop do the rest: watch, ask, train, judge, promote,
+    swap. It ends with a table, window by window, and keeps everything running until Ctrl-C.
+
+    Works in a home of its own; the project's own platform is left alone.
+    """
+    from .demo.command import run
+
+    run(settings, leave=leave)
+
+
+def _require_mlflow(settings: Settings) -> None:
+    """Find out within seconds whether MLflow is there. Raises RegistryUnreachableError."""
+    uri = settings.tracking_uri
+    if not uri.startswith("http"):
+        return
+    import httpx2
+
+    try:
+        httpx2.get(f"{uri.rstrip('/')}/health", timeout=5.0)
+    except httpx2.HTTPError:
+        raise RegistryUnreachableError(uri) from None
+
+
+def _actor() -> str:
+    """Name the person at the keyboard."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may have no name for its user
+        return f"uid {os.getuid()}"
+
+
+def _teller(update: Callable[[str], None]) -> Callable[[str], None]:
+    """Print each step with the time it came at, and show the last one as going on."""
+    began = time.monotonic()
+
+    def say(step: str) -> None:
+        console.print(f"[dim]{time.monotonic() - began:6.1f} s[/]  {step}")
+        update(step)
+
+    return say
+
+
+def _show(trial: "Trial") -> None:
+    from .gate_table import as_table
+
+    console.print(as_table(trial.result, trial.opponent))
+
+
+def _moved(settings: Settings, promotion: "Promotion") -> None:
+    said = f"champion now (it was {promotion.previous or 'none'})"
+    _conclude(settings, promotion.model, promotion.version, said, promotion.reasons)
+
+
+def _conclude(
+    settings: Settings, model: str, version: str | None, said: str, reasons: tuple[str, ...]
+) -> None:
+    from trimtab.adapters.mlflow_links import version_page
+
+    what = f"version {version}" if version else "no version"
+    console.print(f"[bold]{model}[/]: {what}: [bold]{said}[/]")
+    for reason in reasons:
+        console.print(f"  - {reason}", markup=False)
+    if version:
+        console.print(f"  {version_page(settings.tracking_uri, model, version)}", style="dim")

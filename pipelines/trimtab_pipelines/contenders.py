@@ -1,0 +1,108 @@
+"""Contenders: versions that are loaded, proven to be themselves, and ready to be compared."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from trimtab.adapters.golden import replay_golden
+from trimtab.adapters.predictor import Predictor
+from trimtab.errors import ManifestError
+from trimtab.policy.losses import class_indices, losses, numbers
+from trimtab.ports import ModelRegistry
+from trimtab.records.contracts import Contract
+from trimtab.records.versions import ModelVersion
+from trimtab.settings import Home
+
+_LABEL = "(label)"
+
+
+class NotItselfError(ManifestError):
+    """A version does not give the answers that its trainer got."""
+
+    def __init__(self, version: ModelVersion, why: str) -> None:
+        super().__init__(
+            f"Version {version.version} of {version.model!r} does not behave as its trainer saw "
+            f"it: {why}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """A loaded version."""
+
+    version: ModelVersion
+    predictor: Predictor
+    baseline: "Baseline"
+    """What knows only the labels that the version was trained on."""
+
+    def losses(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> np.ndarray:
+        """Give each row's loss."""
+        answers = self.predictor.predict(rows)
+        contract = self.predictor.contract
+        truth = labels.to_numpy(dtype=object)
+        return losses(metric, contract, answers.probabilities, answers.predictions, truth)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """Gives every row the same answer: how often each class occurred, or the usual number."""
+
+    contract: Contract
+    shares: np.ndarray
+    """Of each class; empty for regression."""
+    mean: float
+    median: float
+
+    @classmethod
+    def of(cls, contract: Contract, labels: "pd.Series[Any]") -> "Baseline":
+        """Learn it from labels."""
+        truth = labels.dropna().to_numpy(dtype=object)
+        if contract.task.is_classification:
+            known = class_indices(contract, truth)
+            counts = np.bincount(
+                known[~np.isnan(known)].astype(int), minlength=len(contract.classes)
+            )
+            shares = (counts + 1) / (counts.sum() + len(counts))  # no class is impossible
+            return cls(contract=contract, shares=shares, mean=0.0, median=0.0)
+        values = numbers(truth)
+        return cls(
+            contract=contract,
+            shares=np.empty(0),
+            mean=float(np.nanmean(values)),
+            median=float(np.nanmedian(values)),
+        )
+
+    def losses(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> np.ndarray:
+        """Give each row's loss."""
+        truth = labels.to_numpy(dtype=object)
+        answer = self.median if metric == "absolute_error" else self.mean
+        chances = np.tile(self.shares, (len(rows), 1)) if len(self.shares) else None
+        return losses(metric, self.contract, chances, np.full(len(rows), answer), truth)
+
+
+def load_contender(
+    registry: ModelRegistry, home: Home, version: ModelVersion, judged_sha256: str | None = None
+) -> Contender:
+    """Fetch a version, verify its bytes, load it and replay its golden rows.
+
+    `judged_sha256` is the hash in our own records, where there is one: what the registry says of
+    itself is not proof. Raises UnknownVersionError and ManifestError.
+    """
+    if judged_sha256 not in (None, version.manifest_sha256):
+        raise ManifestError(
+            f"Version {version.version} of {version.model!r} is not the one that was promoted: "
+            "its manifest's SHA-256 differs."
+        )
+    folder = registry.download(
+        version.model, version.version, home.version(version.model, version.version)
+    )
+    predictor = Predictor.load(folder)
+    report = replay_golden(folder, predictor)
+    if not report.matches:
+        raise NotItselfError(version, report.message)
+    labels = pd.read_parquet(folder / "reference.parquet", columns=[_LABEL])[_LABEL]
+    return Contender(
+        version=version, predictor=predictor, baseline=Baseline.of(predictor.contract, labels)
+    )

@@ -1,0 +1,65 @@
+"""How requests end: the state, the ledger row and what a person must hear, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from trimtab.ports import Stores
+from trimtab.records.incidents import Alert
+from trimtab.records.requests import RequestState, RetrainRequest, Trigger
+
+from .events import Event, entry
+
+_EVENTS = {
+    RequestState.WAITING: Event.WON,
+    RequestState.PROMOTED: Event.WON,
+    RequestState.REJECTED: Event.LOST,
+    RequestState.DECLINED: Event.DECLINED,
+    RequestState.FAILED: Event.FAILED,
+}
+
+
+def end_request(
+    stores: Stores,
+    request: RetrainRequest,
+    holder: str,
+    *,
+    state: RequestState,
+    reasons: Sequence[str],
+    at: datetime,
+    version: str | None = None,
+) -> RetrainRequest:
+    """Write how a request ended (or that it waits), in the caller's transaction.
+
+    Raises LeaseLostError, after which nothing may be committed.
+    """
+    ended = replace(
+        request,
+        state=state,
+        reasons=(*request.reasons, *reasons),
+        version=version,
+        finished_at=at,
+    )
+    stores.requests.finish(ended, holder)
+    event, subject = _EVENTS[state], version or request.id
+    stores.ledger.append(entry(event, request.model, subject, at=at, reasons=reasons))
+    alert = _alert(ended, reasons, at)
+    if alert:
+        stores.outbox.put(alert)
+    return ended
+
+
+def _alert(ended: RetrainRequest, reasons: Sequence[str], at: datetime) -> Alert | None:
+    """Word what a person has to do, if anything."""
+    match ended.state:
+        case RequestState.WAITING:
+            title = f"{ended.model}: version {ended.version} won and waits for approval"
+            step = f"Approve it: trimtab promote {ended.model} {ended.version}"
+        case RequestState.FAILED if ended.trigger is not Trigger.MANUAL:
+            title = f"{ended.model}: a training failed"
+            step = f"Put right what it says, then: trimtab train {ended.model}"
+        case _:
+            return None
+    body = "\n".join([*(f"- {reason}" for reason in reasons), "", step])
+    key = f"request {ended.state}:{ended.id}"
+    return Alert(key=key, model=ended.model, title=title, body=body, at=at)

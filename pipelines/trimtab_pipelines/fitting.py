@@ -1,0 +1,87 @@
+"""Fit every candidate on the older rows and measure it on the newer ones."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from trimtab.adapters.device import DeviceChoice
+from trimtab.adapters.predictor import Answers, Predictor
+from trimtab.policy.losses import losses
+from trimtab.records.contracts import Contract
+from trimtab.settings.project import Candidate, ModelSettings
+
+from .candidates import Recipe
+from .check import Checked
+
+_HERE = DeviceChoice(device="cpu", note="CPU, where it was trained")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A candidate that was fitted on the training rows alone, with what it says of all rows."""
+
+    recipe: Recipe
+    pipeline: Pipeline
+    answers: Answers
+    """For training and validation rows, in their order."""
+    losses: np.ndarray
+    fitted: int
+    """How many of the rows, the oldest, it was fitted on."""
+
+    @property
+    def name(self) -> Candidate:
+        """Which candidate it is."""
+        return self.recipe.candidate
+
+    @property
+    def train_loss(self) -> float:
+        """Mean loss on the rows it was fitted on."""
+        return float(self.losses[: self.fitted].mean())
+
+    @property
+    def validation_loss(self) -> float:
+        """Mean loss on the newer rows, which it was not fitted on."""
+        return float(self.losses[self.fitted :].mean())
+
+    @property
+    def gap(self) -> float:
+        """By how much it does worse on rows it does not know."""
+        return self.validation_loss - self.train_loss
+
+
+def fit_candidates(
+    checked: Checked, fitted: int, model: ModelSettings, progress: Callable[[str], None]
+) -> list[Fitted]:
+    """Fit all candidates of a model on the first `fitted` rows."""
+    found = []
+    for name in model.candidates:
+        recipe = Recipe(
+            candidate=name, contract=checked.contract, metric=model.metric, seed=model.train.seed
+        )
+        pipeline = recipe.fit(checked.inputs, checked.truth, fitted)
+        candidate = _measure(recipe, pipeline, checked, fitted)
+        progress(
+            f"{name}: {model.metric} {candidate.validation_loss:.4f} on validation rows, "
+            f"{candidate.train_loss:.4f} on training rows"
+        )
+        found.append(candidate)
+    return found
+
+
+def predictor_of(contract: Contract, pipeline: Pipeline) -> Predictor:
+    """Wrap a pipeline that was fitted here, so that the trainer asks as everybody asks."""
+    return Predictor(contract, pipeline, _HERE)
+
+
+def _measure(recipe: Recipe, pipeline: Pipeline, checked: Checked, fitted: int) -> Fitted:
+    answers = predictor_of(checked.contract, pipeline).predict(checked.inputs)
+    found = losses(
+        recipe.metric,
+        checked.contract,
+        answers.probabilities,
+        answers.predictions,
+        checked.labels.to_numpy(dtype=object),
+    )
+    return Fitted(recipe=recipe, pipeline=pipeline, answers=answers, losses=found, fitted=fitted)

@@ -1,0 +1,107 @@
+"""The processes of jobs: forked off a server that has imported the frameworks already."""
+
+import ctypes
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+
+from trimtab.errors import LeaseLostError, RegistryUnreachableError
+from trimtab.records.requests import RequestState, RetrainRequest
+from trimtab.settings import load
+
+from .logs import log_to_stderr
+
+log = logging.getLogger(__name__)
+
+LATER = 75
+"""How a job exits that could not be done now: its request stays open and is claimed again."""
+_PRELOADED = ["trimtab_pipelines.pursuing"]
+_PR_SET_PDEATHSIG = 1
+
+
+def forkserver() -> ForkServerContext:
+    """Prepare the server that imports everything once; it starts with the first job."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context
+
+
+def start_job(
+    context: ForkServerContext, folder: Path, request: RetrainRequest, holder: str
+) -> ForkServerProcess:
+    """Start the process that pursues a request."""
+    process = context.Process(target=run_job, args=(folder, request, holder), daemon=True)
+    process.start()
+    return process
+
+
+def start_sweep(context: ForkServerContext, folder: Path) -> ForkServerProcess:
+    """Start the process that ends the MLflow runs whose training is dead."""
+    process = context.Process(target=run_sweep, args=(folder,), daemon=True)
+    process.start()
+    return process
+
+
+def run_job(folder: Path, request: RetrainRequest, holder: str) -> None:
+    """Pursue a request; the body of a job's process."""
+    _set_up()
+    from .bench import open_bench  # in the server already: costs nothing here, and the worker
+    from .pursuing import Pursuit  # itself stays free of frameworks
+
+    try:
+        Pursuit(bench=open_bench(load(folder)), request=request, holder=holder).run()
+    except LeaseLostError as error:
+        log.warning("%s", error)
+    except RegistryUnreachableError as error:
+        log.warning("%s The request is taken up again later.", error)
+        sys.exit(LATER)
+
+
+def run_sweep(folder: Path) -> None:
+    """End the stale runs of every model, but those of a request that somebody works on."""
+    _set_up()
+    from trimtab.adapters.opening import open_database
+
+    from .tracking import end_stale_runs
+
+    settings = load(folder)
+    database = open_database(settings)
+    for model in settings.project.models:
+        with database.transaction() as stores:
+            newest = next(iter(stores.requests.recent(model, limit=1)), None)
+        if newest is None:
+            continue  # nothing was ever trained
+        is_alive = newest.state is RequestState.RUNNING
+        try:
+            end_stale_runs(settings, model, newest.id if is_alive else None)
+        except RegistryUnreachableError as error:
+            log.warning("%s", error)
+            sys.exit(LATER)
+
+
+def _set_up() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        _die_with(parent.sentinel)
+    log_to_stderr()
+
+
+def _die_with(parent: int) -> None:
+    """End this process as soon as the sentinel says that the worker is gone.
+
+    To the kernel the parent is the fork server, which lives on while its children do; so the
+    kernel's own signal covers only the death of that.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        wait([parent])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="parent's life", daemon=True).start()

@@ -1,0 +1,97 @@
+"""The plots of a run: how good the chosen candidate is, and what it looks at."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import roc_curve
+from sklearn.pipeline import Pipeline
+
+from trimtab.records.contracts import Task
+
+from .check import Checked
+from .fitting import Fitted
+
+_MOST_POINTS = 2_000
+_MOST_BARS = 20
+
+
+def draw(folder: Path, chosen: Fitted, checked: Checked) -> None:
+    """Draw the plots of the validation rows as PNG files."""
+    folder.mkdir()
+    rows = slice(chosen.fitted, None)
+    truth = checked.truth[rows]
+    if checked.contract.task is Task.REGRESSION:
+        predicted = np.asarray(chosen.answers.predictions, dtype=float)[rows]
+        _save(folder / "predicted.png", lambda axes: _predicted(axes, truth, predicted))
+    elif chosen.answers.probabilities is not None:
+        sure, is_right = _sureness(chosen.answers.probabilities[rows], truth, checked)
+        _save(folder / "calibration.png", lambda axes: _calibration(axes, is_right, sure))
+        if len(np.unique(is_right)) == 2:
+            _save(folder / "roc.png", lambda axes: _roc(axes, is_right, sure))
+    _save(folder / "importance.png", lambda axes: _importance(axes, chosen.pipeline))
+
+
+def importance(pipeline: Pipeline) -> dict[str, float]:
+    """Tell how much a learner makes of each prepared column, most first; the sum is 1."""
+    learner: Any = pipeline[-1]
+    if hasattr(learner, "get_booster"):
+        weights = np.asarray(learner.feature_importances_, dtype=float)
+    else:
+        weights = np.abs(np.atleast_2d(learner.coef_)).mean(axis=0)
+    total = weights.sum() or 1.0
+    names = [str(name).split("__", 1)[-1] for name in pipeline[:-1].get_feature_names_out()]
+    ordered = np.argsort(-weights, kind="stable")
+    return {names[i]: float(weights[i] / total) for i in ordered}
+
+
+def _sureness(
+    probabilities: np.ndarray, truth: np.ndarray, checked: Checked
+) -> tuple[np.ndarray, np.ndarray]:
+    """For two classes the probability of the second; for more, that of the class chosen."""
+    if checked.contract.task is Task.BINARY:
+        return probabilities[:, 1], truth
+    return probabilities.max(axis=1), (probabilities.argmax(axis=1) == truth).astype(int)
+
+
+def _save(path: Path, plot: Callable[[Axes], None]) -> None:
+    figure = Figure(figsize=(5, 4), dpi=100, layout="constrained")
+    plot(figure.subplots())
+    figure.savefig(path)
+
+
+def _calibration(axes: Axes, truth: np.ndarray, predicted: np.ndarray) -> None:
+    happened, said = calibration_curve(truth, predicted, n_bins=10, strategy="quantile")
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    axes.plot(said, happened, marker="o")
+    axes.set(xlabel="predicted probability", ylabel="share that came true", title="Calibration")
+
+
+def _roc(axes: Axes, truth: np.ndarray, predicted: np.ndarray) -> None:
+    false_alarms, hits, _ = roc_curve(truth, predicted)
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    axes.plot(false_alarms, hits)
+    axes.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
+
+
+def _predicted(axes: Axes, truth: np.ndarray, predicted: np.ndarray) -> None:
+    step = max(1, len(truth) // _MOST_POINTS)
+    axes.scatter(predicted[::step], truth[::step], s=4)
+    axes.axline((float(truth.mean()), float(truth.mean())), slope=1, color="grey", linewidth=1)
+    axes.set(xlabel="predicted", ylabel="actual", title="Predicted and actual")
+
+
+def _importance(axes: Axes, pipeline: Pipeline) -> None:
+    top = list(importance(pipeline).items())[:_MOST_BARS][::-1]
+    axes.barh([_plain(name) for name, _ in top], [share for _, share in top])
+    axes.tick_params(axis="y", labelsize=6)
+    axes.set(xlabel="share", title="What the model looks at")
+
+
+def _plain(name: str) -> str:
+    """Matplotlib reads text between dollar signs as mathematics."""
+    return name.replace("$", r"\$")[:40]

@@ -1,0 +1,76 @@
+"""From a registered challenger to its end: on trial, then champion, waiting or rejected."""
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from trimtab.errors import UnknownVersionError
+from trimtab.ports import ModelRegistry
+from trimtab.records.documents import to_json
+from trimtab.records.gate import GateResult
+from trimtab.records.promotions import Promotion
+from trimtab.records.versions import ModelVersion
+
+from .bench import Bench
+from .contenders import load_contender
+from .gate_table import as_markdown
+from .judging import judge
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came of one comparison."""
+
+    challenger: ModelVersion
+    against: Promotion | None
+    """The champion it was compared with; None for the baseline."""
+    result: GateResult
+
+    @property
+    def opponent(self) -> str:
+        """Name what it was compared with."""
+        return f"champion {self.against.version}" if self.against else "the baseline"
+
+
+def try_out(bench: Bench, challenger: ModelVersion, rows: pd.DataFrame) -> Trial:
+    """Judge a version against the champion in force, and write the answer beside the version."""
+    settings, model = bench.settings, challenger.model
+    with bench.database.transaction() as stores:
+        against = stores.promotions.current(model)
+    champion = None
+    if against is not None:
+        known = find_version(bench.registry, model, against.version)
+        champion = load_contender(bench.registry, settings.home, known, against.manifest_sha256)
+    contender = load_contender(bench.registry, settings.home, challenger)
+    result = judge(settings.model(model), rows, contender, champion)
+    trial = Trial(challenger=challenger, against=against, result=result)
+    _publish(bench, trial)
+    return trial
+
+
+def find_version(registry: ModelRegistry, model: str, version: str) -> ModelVersion:
+    """Find one version. Raises UnknownVersionError."""
+    for known in registry.versions(model):
+        if known.version == version:
+            return known
+    raise UnknownVersionError(model, version)
+
+
+def _publish(bench: Bench, trial: Trial) -> None:
+    result, version = trial.result, trial.challenger
+    gain = result.overall.champion - result.overall.challenger
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "gate.json"
+        file.write_bytes(to_json(result, indent=2))
+        bench.reports.publish(version, "gate.json", file)
+    bench.reports.annotate(
+        version,
+        text=as_markdown(result, trial.opponent),
+        tags={"trimtab.gate": "passed" if result.passed else "rejected"},
+        metrics={"gate.gain": gain, "gate.low": result.overall.low},
+    )

@@ -1,0 +1,76 @@
+"""Validate: choose the best candidate that did not learn its rows by heart."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.metrics import r2_score, roc_auc_score
+
+from trimtab.records.contracts import Task
+from trimtab.settings.project import ModelSettings
+
+from .check import Checked
+from .contenders import Baseline
+from .errors import NoCandidateError
+from .fitting import Fitted
+
+
+def baseline_loss(checked: Checked, fitted: int, model: ModelSettings) -> float:
+    """Give the loss, on the validation rows, of who knows only the labels of the training rows."""
+    baseline = Baseline.of(checked.contract, checked.labels.iloc[:fitted])
+    found = baseline.losses(
+        model.metric, checked.inputs.iloc[fitted:], checked.labels.iloc[fitted:]
+    )
+    return float(found.mean())
+
+
+def choose(candidates: Sequence[Fitted], baseline: float, model: ModelSettings) -> Fitted:
+    """Choose the candidate with the lowest validation loss within the overfitting guard.
+
+    Raises NoCandidateError when every candidate is beyond it.
+    """
+    allowed = model.train.max_gap * baseline
+    sound = [c for c in candidates if np.isfinite(c.validation_loss) and c.gap <= allowed]
+    if not sound:
+        gaps = ", ".join(f"{c.name} {c.gap:.4g}" for c in candidates)
+        raise NoCandidateError(
+            f"Every candidate learned its rows by heart: {model.metric} is worse on validation "
+            f"rows by more than {allowed:.4g} ({gaps}). Get more rows, exclude columns that "
+            "identify rows, or raise train.max_gap."
+        )
+    return min(sound, key=lambda candidate: candidate.validation_loss)
+
+
+def metrics(candidate: Fitted, checked: Checked, metric: str) -> dict[str, float]:
+    """Measure a candidate on its training and on its validation rows: `validation.auc`."""
+    parts = {
+        "train": slice(None, candidate.fitted),
+        "validation": slice(candidate.fitted, None),
+    }
+    found: dict[str, float] = {"gap": candidate.gap}
+    for part, rows in parts.items():
+        found[f"{part}.{metric}"] = float(candidate.losses[rows].mean())
+        for name, value in _measures(candidate, checked, rows).items():
+            found[f"{part}.{name}"] = value
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def _measures(candidate: Fitted, checked: Checked, rows: slice) -> dict[str, float]:
+    truth = checked.truth[rows]
+    if candidate.answers.probabilities is None:
+        return _of_numbers(np.asarray(candidate.answers.predictions, dtype=float)[rows], truth)
+    probabilities = candidate.answers.probabilities[rows]
+    found = {"accuracy": float((probabilities.argmax(axis=1) == truth).mean())}
+    if len(np.unique(truth)) == probabilities.shape[1]:  # else there is no such area
+        is_binary = checked.contract.task is Task.BINARY
+        scores = probabilities[:, 1] if is_binary else probabilities
+        found["auc"] = float(roc_auc_score(truth, scores, multi_class="ovr"))
+    return found
+
+
+def _of_numbers(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    error = predicted - truth
+    return {
+        "rmse": float(np.sqrt((error**2).mean())),
+        "mae": float(np.abs(error).mean()),
+        "r2": float(r2_score(truth, predicted)) if len(truth) > 1 else float("nan"),
+    }

@@ -1,0 +1,71 @@
+"""How the endpoint looks to BentoML: its options, its image and its typed API."""
+
+from typing import Any
+
+import bentoml
+from pydantic import BaseModel, create_model
+from starlette.requests import Request
+
+from .bundle import Bundle
+from .service import Arrival
+from .wire import Wire
+
+_GPU_VISIBLE = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
+
+
+class _Unread:
+    """A request as the guard let it through; the endpoint reads it, strictly and once."""
+
+    model_fields = ("body", "arrival")
+
+    def __init__(self, body: bytes, arrival: Arrival) -> None:
+        self.body = body
+        self.arrival = arrival
+
+
+class _Described(bentoml.IODescriptor):  # type: ignore[misc]  # BentoML resolves it lazily
+    """Is shown in OpenAPI, and leaves the parsing to the endpoint.
+
+    BentoML's own parsing takes text for numbers and logs what it refuses, values included.
+    """
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: object) -> Any:
+        """Hand the body on as it came."""
+        return _Unread(await request.body(), request.state.arrival)
+
+
+def request_spec(wire: Wire) -> type[BaseModel]:
+    """Describe the request to BentoML."""
+    return create_model("PredictRequest", __base__=(_Described, wire.request))
+
+
+def answer_spec(wire: Wire) -> type[BaseModel]:
+    """Describe the answer to BentoML."""
+    return create_model("PredictAnswer", __base__=(_Described, wire.answer))
+
+
+def options(bundle: Bundle) -> dict[str, Any]:
+    """Give the settings of `@bentoml.service`."""
+    chosen: dict[str, Any] = {
+        "name": bundle.model,
+        "image": image(bundle),
+        "labels": {"version": bundle.version, "manifest": bundle.manifest_sha256[:12]},
+        "http": {"host": "127.0.0.1"},  # a container sets BENTOML_HOST, and then TRIMTAB_API_KEY
+        "traffic": {"timeout": 10},  # each request leaves a timer behind for so long
+        # the guard and `metrics.py` do these at a third of the cost, with bounded labels
+        "metrics": {"enabled": False, "namespace": "bentoml_service"},
+        "logging": {"access": {"enabled": False}},
+        "tracing": {"excluded_urls": ".*"},
+    }
+    if bundle.device != "cpu":
+        chosen["envs"] = [{"name": name, "value": value} for name, value in _GPU_VISIBLE.items()]
+    if bundle.device == "cuda":
+        chosen["resources"] = {"gpu": 1}
+    return chosen
+
+
+def image(bundle: Bundle) -> Any:
+    """Describe the container image; CUDA comes out of the wheels, so that one base serves all."""
+    described = bentoml.images.Image(lock_python_packages=False)  # the pins are complete
+    return described.python_packages(*bundle.requirements)

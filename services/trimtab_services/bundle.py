@@ -1,0 +1,62 @@
+"""What a bento of ours carries in its `src` folder, besides code: one version, and its story."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from trimtab.records.contracts import Contract
+from trimtab.records.documents import from_json, to_json
+
+FILE = "bundle.json"
+VERSION_FOLDER = "version"
+"""The version's files under their manifest, exactly as the registry gave them."""
+CONTRACT_FILE = "contract.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """Kept in every bento as `bundle.json`."""
+
+    model: str
+    version: str
+    manifest_sha256: str
+    """The hash of the manifest that was in force when the bento was built."""
+    code_sha256: str
+    """Over the Trimtab sources in the bento."""
+    requirements: tuple[str, ...]
+    """Every distribution the endpoint needs, pinned."""
+    device: Literal["auto", "cpu", "cuda"]
+    max_rows: int
+
+
+def source_of(bento: Path) -> Path:
+    """Give the folder of a built bento that holds code and version."""
+    return bento / "src"
+
+
+def read_bundle(source: Path) -> Bundle:
+    """Read what a bento says of itself. Raises OSError or ValueError when it is none of ours."""
+    return from_json(Bundle, (source / FILE).read_bytes())
+
+
+def write_bundle(source: Path, bundle: Bundle) -> None:
+    """Write it, once, when the bento is built."""
+    (source / FILE).write_bytes(to_json(bundle, indent=2))
+
+
+def read_contract(source: Path) -> Contract:
+    """Read the contract of the bento's version."""
+    return from_json(Contract, (source / VERSION_FOLDER / CONTRACT_FILE).read_bytes())
+
+
+def can_follow(source: Path, running: Path) -> bool:
+    """Tell whether a process that runs one bento's sources can take in another's version.
+
+    It can where both have the same code, the same environment and the same typed request.
+    """
+    new, old = read_bundle(source), read_bundle(running)
+    return (new.code_sha256, new.requirements, read_contract(source)) == (
+        old.code_sha256,
+        old.requirements,
+        read_contract(running),
+    )

@@ -1,0 +1,42 @@
+"""The service of a bento: a build copies this file into the bento's sources as `service.py`."""
+
+from pathlib import Path
+from typing import Any
+
+import bentoml
+from starlette.responses import Response
+
+from trimtab_services.bentoml_service import answer_spec, options, request_spec
+from trimtab_services.environment import ServingEnvironment
+from trimtab_services.guard import Guard
+from trimtab_services.service import Arrival, Endpoint
+
+environment = ServingEnvironment()
+endpoint = Endpoint(Path(__file__).parent, environment)
+
+
+@bentoml.service(**options(endpoint.bundle))
+class Served:
+    """Predictions of one model, with its inputs named and typed."""
+
+    def __init__(self) -> None:
+        endpoint.open()
+
+    @bentoml.api(  # type: ignore[untyped-decorator]  # BentoML types it for its own classes only
+        route="/predict",
+        input_spec=request_spec(endpoint.wire),
+        output_spec=answer_spec(endpoint.wire),
+    )
+    async def predict(self, body: bytes, arrival: Arrival) -> Response:
+        """Predict one row or many; every column must be in every row."""
+        reply = endpoint.predict(body, arrival)
+        return Response(reply.body, reply.status, media_type="application/json")
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """Bring what was captured to disk."""
+        endpoint.close()
+
+
+service: Any = Served  # the decorator made a bentoml.Service of the class
+service.add_asgi_middleware(Guard, endpoint=endpoint, key=environment.api_key)

@@ -1,0 +1,37 @@
+"""Places: which bytes of which segment, as the name of what became of them."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_NAME = re.compile(r"(?P<segment>.+)-(?P<start>\d{12})-(?P<end>\d{12})")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """From one offset of a segment up to, but not including, another."""
+
+    segment: str
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{self.segment}-{self.start:012d}-{self.end:012d}"
+
+    @classmethod
+    def parse(cls, name: str) -> "Place | None":
+        """Read a place; None when the name is none.
+
+        >>> Place.parse(str(Place("seg", 12, 345)))
+        Place(segment='seg', start=12, end=345)
+        """
+        match = _NAME.fullmatch(name)
+        return cls(match["segment"], int(match["start"]), int(match["end"])) if match else None
+
+
+def ends(names: Iterable[str]) -> dict[str, int]:
+    """Tell how far each segment was worked off; names that are no places do not count."""
+    furthest: dict[str, int] = {}
+    for place in filter(None, map(Place.parse, names)):
+        furthest[place.segment] = max(place.end, furthest.get(place.segment, 0))
+    return furthest

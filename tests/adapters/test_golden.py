@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+
+from trimtab.adapters.golden import FILE, GoldenReport, replay_golden, write_golden
+from trimtab.adapters.predictor import MODEL_FILE, Predictor
+
+from .conftest import MakeFolder
+
+
+@pytest.mark.parametrize("learner", ["linear", "trees", "number"])
+def test_a_copy_reproduces_the_golden_rows(
+    make_folder: MakeFolder, rows: pd.DataFrame, learner: str
+) -> None:
+    folder = make_folder(learner)
+    write_golden(folder, Predictor.load(folder, "cpu"), rows)
+
+    report = replay_golden(folder, Predictor.load(folder, "cpu"))
+
+    assert report.matches
+    assert report.rows == 200
+    assert "all 200 golden rows reproduced" in report.message
+
+
+@pytest.mark.parametrize("learner", ["linear", "number"])
+def test_a_model_that_was_changed_a_little_does_not_match(
+    make_folder: MakeFolder, rows: pd.DataFrame, learner: str
+) -> None:
+    folder = make_folder(learner)
+    write_golden(folder, Predictor.load(folder, "cpu"), rows)
+    pipeline = skops.io.load(folder / MODEL_FILE)
+    pipeline[-1].coef_ *= 1.001
+    skops.io.dump(pipeline, folder / MODEL_FILE)
+
+    report = replay_golden(folder, Predictor.load(folder, "cpu"))
+
+    assert not report.matches
+    assert report.differing > 100
+    assert "golden rows differ by more than 1e-06" in report.message
+
+
+def test_an_answer_that_is_no_number_does_not_match(
+    make_folder: MakeFolder, rows: pd.DataFrame
+) -> None:
+    folder = make_folder("number")
+    write_golden(folder, Predictor.load(folder, "cpu"), rows)
+    kept = pd.read_parquet(folder / FILE)
+    kept.loc[3, "(output 0)"] = np.nan
+    kept.to_parquet(folder / FILE)
+
+    report = replay_golden(folder, Predictor.load(folder, "cpu"))
+
+    assert report.differing == 1
+    assert report.worst == np.inf
+
+
+def test_another_number_of_classes_does_not_match(
+    make_folder: MakeFolder, rows: pd.DataFrame
+) -> None:
+    folder, other = make_folder("linear"), make_folder("number")
+    write_golden(folder, Predictor.load(folder, "cpu"), rows)
+
+    assert replay_golden(folder, Predictor.load(other, "cpu")).differing == 200
+
+
+def test_golden_rows_keep_nulls(make_folder: MakeFolder, rows: pd.DataFrame) -> None:
+    folder = make_folder("trees")
+    rows.loc[5, "temp [C]"] = np.nan
+    write_golden(folder, Predictor.load(folder, "cpu"), rows)
+
+    assert replay_golden(folder, Predictor.load(folder, "cpu")).matches
+
+
+def test_no_golden_rows_are_no_proof(tmp_path: Path) -> None:
+    report = GoldenReport(rows=0, differing=0, worst=0.0)
+
+    assert not report.matches
+    assert report.message == "there are no golden rows"

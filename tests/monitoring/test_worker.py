@@ -1,0 +1,97 @@
+"""The monitor's process: rounds that survive failures, and a clean end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from trimtab_monitoring.alerts import Delivery
+from trimtab_monitoring.worker import Monitor, Patience
+
+if TYPE_CHECKING:
+    from tests.monitoring.conftest import Lab, World
+
+PROJECT = """
+[models.late]
+task = "binary"
+source = "late.csv"
+target = "late"
+"""
+
+
+def verdicts(world: World) -> int:
+    with world.database.transaction() as stores:
+        return len(stores.verdicts.recent("late"))
+
+
+def test_one_round_judges_a_window_and_the_last_one_finds_no_work(world: World) -> None:
+    monitor = Monitor([world.watch], Delivery(database=world.database, urls=()))
+    world.serve(0)
+
+    assert monitor.step()
+    assert not monitor.step()
+    assert verdicts(world) == 1
+
+
+def test_a_failing_model_does_not_keep_alerts_from_being_delivered(world: World, lab: Lab) -> None:
+    monitor = Monitor([world.watch], Delivery(database=world.database, urls=()))
+    for week in range(2):
+        frame = lab.traffic(lab.rows_a_week, seed=100 + week)
+        world.serve(week, frame.assign(wind=None))
+        assert world.watch.step()
+    world.serve(2)
+    world.watch.versions._loaded.clear()
+    world.registry.delete("late", "1")  # what comes next cannot be judged
+
+    assert monitor.step()
+
+    assert verdicts(world) == 2
+    with world.database.transaction() as stores:
+        assert stores.outbox.due() == []
+
+
+def test_what_fails_is_left_alone_for_longer_each_time() -> None:
+    patience = Patience()
+    pauses = []
+    for _ in range(7):
+        patience.failed()
+        pauses.append(patience.pause)
+
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]
+    assert not patience.is_over
+    patience.succeeded()
+    patience.failed()
+    assert patience.pause == 1
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_process_ends_cleanly_when_it_is_told_to(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    (tmp_path / "trimtab.toml").write_text(PROJECT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "trimtab_monitoring.worker", str(tmp_path)],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"},
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "watching late" in line:
+                break
+        started = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 0
+        assert time.monotonic() - started < 10
+    finally:
+        process.kill()
+        process.communicate()
