@@ -117,7 +117,7 @@ def _truth(contract: Contract, labels: "pd.Series[Any]", fitted: int) -> np.ndar
     truth = numbers(labels.to_numpy(dtype=object))
     if np.isnan(truth).any():
         sample = labels[np.isnan(truth)].iloc[0]
-        raise ColumnError(contract.target, f"is no finite number in a row, but {sample!r}.")
+        raise ColumnError(contract.target, f"is no finite number in a row, but {sample}.")
     if truth.min() == truth.max():
         raise ColumnError(contract.target, f"is constant ({truth[0]}): nothing to learn.")
     return truth

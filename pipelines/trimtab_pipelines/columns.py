@@ -39,7 +39,7 @@ def _column(name: object, values: "pd.Series[Any]") -> Column:
 def _type(name: str, values: "pd.Series[Any]", required: bool) -> ColumnType:
     dtype: Any = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        return _type(name, values.astype(dtype.categories.dtype), required)
+        return _of_objects(name, values.astype(object), required)
     match dtype.kind:
         case "b":
             return ColumnType.BOOLEAN

@@ -1,6 +1,8 @@
 """What the demo replays: every row once, in time order, and each label when it is known."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 import pandas as pd
@@ -38,10 +40,21 @@ def rows(minutes: list[int]) -> pd.DataFrame:
     )
 
 
-@given(st.lists(st.integers(0, 6000), min_size=1, max_size=120), st.integers(1, 30))
-def test_every_row_is_asked_once_in_time_order(minutes: list[int], most: int) -> None:
-    history = History(SETTINGS, rows(minutes))
-    batches = list(history.batches(most))
+def history_of(folder: Path, minutes: list[int], at_once: int = 10_000) -> History:
+    file = folder / "history.parquet"
+    rows(minutes).to_parquet(file, index=False)
+    return History(SETTINGS, file, at_once=at_once)
+
+
+@given(
+    minutes=st.lists(st.integers(0, 6000), min_size=1, max_size=120),
+    most=st.integers(1, 30),
+    at_once=st.integers(1, 50),
+)
+def test_every_row_is_asked_once_in_time_order(minutes: list[int], most: int, at_once: int) -> None:
+    with TemporaryDirectory() as folder:
+        history = history_of(Path(folder), minutes, at_once)
+        batches = list(history.batches(most))
     bodies = [orjson.loads(body) for batch in batches for body in batch.bodies]
 
     assert [key for body in bodies for key in body["keys"]] == [
@@ -55,15 +68,15 @@ def test_every_row_is_asked_once_in_time_order(minutes: list[int], most: int) ->
         assert all(batch.start <= time < batch.end for time in times)
 
 
-def test_a_missing_value_is_null_and_an_integer_stays_one() -> None:
-    history = History(SETTINGS, rows([0, 1]))
+def test_a_missing_value_is_null_and_an_integer_stays_one(tmp_path: Path) -> None:
+    history = history_of(tmp_path, [0, 1])
     body = orjson.loads(next(history.batches(10)).bodies[0])
 
     assert body["rows"] == [{"temp": None, "seats": 0}, {"temp": 1.0, "seats": 1}]
 
 
-def test_a_label_comes_when_it_is_known_and_once() -> None:
-    history = History(SETTINGS, rows([0, 60, 120]))
+def test_a_label_comes_when_it_is_known_and_once(tmp_path: Path) -> None:
+    history = history_of(tmp_path, [0, 60, 120])
 
     assert history.labels_until(START + timedelta(hours=2)) == []
     assert [x.key for x in history.labels_until(START + timedelta(hours=4))] == ["f0", "f1"]
@@ -73,4 +86,4 @@ def test_a_label_comes_when_it_is_known_and_once() -> None:
 
 def test_a_model_without_time_cannot_be_replayed() -> None:
     with pytest.raises(SettingsError, match="set `time` and `key`"):
-        History(SETTINGS.model_copy(update={"time": None}), rows([0]))
+        History(SETTINGS.model_copy(update={"time": None}), Path("never-opened.parquet"))

@@ -180,6 +180,12 @@ def row() -> Callable[..., dict[str, object]]:
 
 
 @pytest.fixture(scope="session")
+def version_files() -> Callable[..., str]:
+    """Trains, writes a version folder and gives the hash of its manifest."""
+    return make_version
+
+
+@pytest.fixture(scope="session")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     """Versions 1 and 2 answer differently, 3 has one more column."""
     folder = tmp_path_factory.mktemp("shelf")

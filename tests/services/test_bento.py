@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from trimtab.adapters.manifest import write_manifest
 from trimtab.errors import ManifestError, UnknownVersionError
 from trimtab_services.bento import RefusedBentoError, build, is_built, read_proof, run_proof
+from trimtab_services.bentoml_service import options
 from trimtab_services.bundle import can_follow, read_bundle, source_of, write_bundle
 from trimtab_services.requirements import compare, read_pins
 
@@ -48,11 +50,21 @@ def test_it_knows_nothing_of_the_machine_it_was_built_on(bento: Path, shelf: Any
             assert not [secret for secret in secrets if secret in content], file
 
 
-def test_its_containerfile_installs_the_pins_and_lets_a_gpu_in(shelf: Any) -> None:
-    text = (shelf.bento("1") / "env" / "docker" / "Dockerfile").read_text()
+def test_its_containerfile_installs_the_pins_on_a_slim_base(bento: Path) -> None:
+    text = (bento / "env" / "docker" / "Dockerfile").read_text()
 
-    assert "requirements.txt" in text
-    assert "python:3" in text
+    assert f"FROM python:{sys.version_info[0]}.{sys.version_info[1]}-slim" in text
+    assert "pip install -r $BENTO_PATH/env/python/requirements.txt" in text
+
+
+def test_a_bento_for_a_gpu_asks_for_one(bento: Path) -> None:
+    bundle = read_bundle(source_of(bento))
+    asked = options(replace(bundle, device="cuda"))
+
+    assert asked["resources"] == {"gpu": 1}
+    assert {"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"} in asked["envs"]
+    assert "resources" not in options(replace(bundle, device="auto"))
+    assert "envs" not in options(bundle)
 
 
 def test_its_code_stays_as_it_was_built(bento: Path) -> None:
@@ -79,8 +91,6 @@ def test_nothing_half_done_is_left_after_a_build(bento: Path) -> None:
 
 def test_a_build_that_was_killed_is_swept_up(shelf: Any, bento: Path) -> None:
     (bento.parent / ".making-killed").mkdir()
-    (bento / "proof.json").rename(bento / "aside.json")
-    (bento / "aside.json").rename(bento / "proof.json")
     shelf.bento("1")
 
     assert not (bento.parent / ".making-killed").exists()
@@ -98,40 +108,36 @@ def test_bytes_that_were_not_judged_are_not_packed(shelf: Any) -> None:
     assert not is_built(shelf.settings.home.bento(MODEL, "2"), "0" * 64)
 
 
-def test_a_version_that_answers_otherwise_than_its_trainer_is_refused(
-    shelf: Any, tmp_path: Path
+def test_a_bento_that_answers_otherwise_than_its_trainer_is_not_proven(
+    bento: Path, tmp_path: Path
 ) -> None:
-    files = tmp_path / "forged"
-    shutil.copytree(shelf.files / "versions" / "1", files)
-    golden = pd.read_parquet(files / "golden.parquet")
+    forged = tmp_path / "bento"
+    shutil.copytree(bento, forged)
+    version = source_of(forged) / "version"
+    golden = pd.read_parquet(version / "golden.parquet")
     golden.loc[:2, "(output 0)"] += 0.125
-    golden.to_parquet(files / "golden.parquet")
-    (files / "manifest.json").unlink()
-    sha256 = write_manifest(files)
-    shelf.add("66", sha256, files)
-
-    with pytest.raises(RefusedBentoError, match="3 of 100 golden rows"):
-        shelf.bento("66")
-    assert not shelf.settings.home.bento(MODEL, "66").exists()
-
-
-def test_a_proof_with_other_packages_than_the_run_had_fails(bento: Path, tmp_path: Path) -> None:
-    other = tmp_path / "bento"
-    shutil.copytree(bento, other)
-    bundle = read_bundle(source_of(other))
-    requirements = ("numpy==1.26.4", "no-such-package==1.0")
-    write_bundle(
-        source_of(other),
-        type(bundle)(
-            **{name: getattr(bundle, name) for name in type(bundle).__slots__}
-            | {"requirements": requirements}
-        ),
-    )
-    proof = run_proof(other, tmp_path / "neutral")
+    golden.to_parquet(version / "golden.parquet")
+    (version / "manifest.json").unlink()
+    bundle = read_bundle(source_of(forged))
+    write_bundle(source_of(forged), replace(bundle, manifest_sha256=write_manifest(version)))
+    proof = run_proof(forged, tmp_path / "neutral")
 
     assert not proof.proven
-    assert "numpy is" in proof.message
-    assert "no-such-package 1.0 is not installed" in proof.message
+    assert "3 of 100 golden rows differ" in proof.message
+
+
+def test_a_bento_is_refused_where_the_run_had_other_packages(shelf: Any, tmp_path: Path) -> None:
+    files = tmp_path / "version"
+    shutil.copytree(shelf.files / "versions" / "1", files)
+    (files / "requirements.txt").write_text("numpy==1.26.4\nno-such-package==1.0\n")
+    (files / "manifest.json").unlink()
+    shelf.add("66", write_manifest(files), files)
+
+    with pytest.raises(RefusedBentoError) as caught:
+        shelf.bento("66")
+    assert "numpy is" in caught.value.proof.message
+    assert "no-such-package 1.0 is not installed" in caught.value.proof.message
+    assert not shelf.settings.home.bento(MODEL, "66").exists()
 
 
 def test_a_small_difference_of_packages_is_said_and_no_obstacle() -> None:

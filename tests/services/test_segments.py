@@ -461,7 +461,18 @@ print(acknowledged)
     if strace is None:
         pytest.skip("strace, which makes system calls fail, is not installed here")
     fault = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=2"]
-    command: list[str | Path] = [strace, "-f", "-qq", "-o", "/dev/null", *fault, sys.executable, "-c", code, tmp_path]
+    command: list[str | Path] = [
+        strace,
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        *fault,
+        sys.executable,
+        "-c",
+        code,
+        tmp_path,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if "ptrace" in done.stderr:
         pytest.skip(f"strace may not trace here: {done.stderr.strip()}")

@@ -5,26 +5,21 @@ import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trimtab.adapters.clock import FileClock
 from trimtab.adapters.opening import open_database, open_log, open_registry
-from trimtab.adapters.predictor import Predictor
-from trimtab.cli import console
-from trimtab.cli.output import Story, narrate
+from trimtab.cli import Story, console, tell
 from trimtab.errors import ExitCode, SettingsError, TrimtabError
 from trimtab.ports import Database
 from trimtab.records.requests import RequestState
 from trimtab.settings import DemoSettings, Settings
 from trimtab.supervisor import AlreadyUpError, is_up, platform_up
-from trimtab_pipelines.collect import collect
 
-from .comparison import by_window, gather
-from .history import History
+from .history import History, moment_of, prepare
 from .pace import Pace
-from .summary import account, show
 from .traffic import Tally, Traffic
 
 _ROWS_A_REQUEST = 25
@@ -65,26 +60,28 @@ async def _replay(settings: Settings, demo: DemoSettings, *, leave: bool) -> boo
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    start = _moment(demo.start, "demo.start")
+    start = moment_of(demo.start, "demo.start")
     assert settings.environment.clock is not None
     clock = FileClock(settings.environment.clock)
     clock.set(start)
     database = open_database(settings)
     story = Story(database)
 
-    def tell() -> None:
+    def news() -> None:
         for entry in story.news():
-            console.print(narrate(entry))
+            tell(entry)
 
     console.print(f"[bold]Trimtab demo[/]: {demo.model} from {start:%F}; starting the platform ...")
     async with platform_up(settings, lambda name, news: console.print(f"[dim]{name} {news}[/]")):
         console.print(f"MLflow UI  {settings.tracking_uri}", style="bold")
-        history = await asyncio.to_thread(_history, settings, demo, start)
-        first = await _until_served(database, demo.model, tell, stop)
+        first = await _until_served(database, demo.model, news, stop)
         if stop.is_set():
             return True
+        file = settings.home.root / "history.parquet"
+        await asyncio.to_thread(prepare, settings, demo, file)
+        history = History(settings.model(demo.model), file)
         console.print(f"{len(history)} rows to replay through the endpoint.", style="bold")
-        tally = await _drive(settings, demo.model, history, database, clock, tell, stop)
+        tally = await _drive(settings, demo.model, history, database, clock, news, stop)
         well = await asyncio.to_thread(_conclude, settings, demo.model, first, tally, database)
         if not leave and not stop.is_set():
             endpoint = settings.model(demo.model).serve
@@ -98,24 +95,12 @@ async def _replay(settings: Settings, demo: DemoSettings, *, leave: bool) -> boo
     return well
 
 
-def _history(settings: Settings, demo: DemoSettings, start: datetime) -> History:
-    model = settings.model(demo.model)
-    end = _moment(demo.until, "demo.until") if demo.until else datetime.max.replace(tzinfo=UTC)
-    rows = collect(settings, demo.model, end)
-    if model.time is None:
-        raise SettingsError("The demo replays by time: set `time` and `key` of the model.")
-    rows = rows[rows[model.time] >= start]
-    if rows.empty:
-        raise SettingsError(f"demo.start: the source has no rows after {start:%F}")
-    return History(model, rows)
-
-
 async def _until_served(
-    database: Database, model: str, tell: Callable[[], None], stop: asyncio.Event
+    database: Database, model: str, news: Callable[[], None], stop: asyncio.Event
 ) -> str:
     """Wait for the first version to be trained, promoted, packaged and served."""
     while not stop.is_set():
-        tell()
+        news()
         with database.transaction() as stores:
             endpoint = stores.endpoints.get(model)
             requests = stores.requests.recent(model, limit=1)
@@ -134,7 +119,7 @@ async def _drive(
     history: History,
     database: Database,
     clock: FileClock,
-    tell: Callable[[], None],
+    news: Callable[[], None],
     stop: asyncio.Event,
 ) -> Tally:
     """Send the history, move the clock and deliver the labels, until the end or Ctrl-C."""
@@ -142,7 +127,7 @@ async def _drive(
     key = settings.environment.api_key
     url = f"http://{declared.serve.host}:{declared.serve.port}"
     traffic = Traffic(url, key.get_secret_value() if key else None)
-    pace = Pace(database, model, declared.monitor.window, tell)
+    pace = Pace(database, model, declared.monitor.window, news)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -169,7 +154,7 @@ async def _drive(
         clock.set(end)
         _deliver(database, model, history, end)
         await pace.until_judged(history.end, _LAST_WORK_SECONDS)
-    tell()
+    news()
     await traffic.close()
     return traffic.tally
 
@@ -183,6 +168,11 @@ def _deliver(database: Database, model: str, history: History, moment: datetime)
 
 def _conclude(settings: Settings, model: str, first: str, tally: Tally, database: Database) -> bool:
     """Print what it all came to; tell whether nothing failed and nothing was lost."""
+    from trimtab.adapters.predictor import Predictor  # scikit-learn's memory only from here on
+
+    from .comparison import by_window, gather
+    from .summary import account, show
+
     declared, log = settings.model(model), open_log(settings)
     folder = open_registry(settings).download(model, first, settings.home.version(model, first))
     with database.transaction() as stores:
@@ -197,11 +187,3 @@ def _conclude(settings: Settings, model: str, first: str, tally: Tally, database
     )
     show(console, declared.metric, by_window(logged, verdicts, declared.monitor.window), logged)
     return account(console, tally, logged)
-
-
-def _moment(text: str, setting: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"{setting}: {text!r} is no date; write 2013-04-01") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -36,6 +36,8 @@ def _column(frame: pd.DataFrame, column: Column) -> "pd.Series[Any]":
     if column.name not in frame.columns:
         raise FrameError(column.name, "is missing")
     values = frame[column.name]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
     try:
         return _CASTS[column.type](values, column)
     except (TypeError, ValueError, OverflowError):
@@ -78,7 +80,7 @@ def _number(values: "pd.Series[Any]", dtype: str = "float64") -> "pd.Series[Any]
         return values
     if values.dtype == object and any(isinstance(value, str) for value in values):
         raise TypeError  # "7" is text; float("7") would hide a change of type
-    if isinstance(values.dtype, pd.CategoricalDtype) or values.dtype.kind in "Mm":
+    if values.dtype.kind in "Mm":
         raise TypeError
     return pd.Series(
         values.to_numpy(dtype=dtype, na_value=np.nan), index=values.index, name=values.name

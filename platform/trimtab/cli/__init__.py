@@ -2,6 +2,6 @@
 
 from .group import main
 from .options import project_option
-from .output import console, narrate
+from .output import Story, console, tell
 
-__all__ = ["console", "main", "narrate", "project_option"]
+__all__ = ["Story", "console", "main", "project_option", "tell"]

@@ -25,15 +25,23 @@ _COLOURS = {
 
 
 def narrate(entry: "LedgerEntry") -> Text:
-    """Put a ledger entry in one line: when, which model, what happened, and why."""
+    """Put a ledger entry in one line: when, what happened to which model, and why."""
     colour = _COLOURS.get(entry.event.rpartition(" ")[2], "default")
-    line = Text(no_wrap=True, overflow="ellipsis")
+    line = Text()
     line.append(f"{entry.at:%Y-%m-%d %H:%M}  ", style="dim")
-    line.append(f"{entry.model}  ", style="bold")
+    line.append(f"{entry.model}: ", style="bold")
     line.append(f"{entry.event} {entry.subject}", style=colour)
     if entry.reasons:
         line.append(f"  {'; '.join(entry.reasons)}", style="dim")
     return line
+
+
+def tell(entry: "LedgerEntry") -> None:
+    """Print a ledger entry: cut to the terminal's width there, whole where it is piped on."""
+    cut = console.is_terminal
+    console.print(
+        narrate(entry), no_wrap=cut, overflow="ellipsis" if cut else None, soft_wrap=not cut
+    )
 
 
 class Story:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import project_option
-from .output import Story, console, narrate
+from .output import Story, console, tell
 
 if TYPE_CHECKING:
     from trimtab.settings import Settings
@@ -46,7 +46,7 @@ async def _run(settings: "Settings") -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         while not stop.is_set():
             for entry in story.news():
-                console.print(narrate(entry))
+                tell(entry)
             try:
                 await asyncio.wait_for(stop.wait(), _LOOK_SECONDS)
             except TimeoutError:

@@ -1,0 +1,192 @@
+"""Every candidate on every kind of column, and through the file it leaves."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.metrics import roc_auc_score
+
+from trimtab.adapters.predictor import CONTRACT_FILE, MODEL_FILE, TRUSTED, Predictor
+from trimtab.records.documents import to_json
+from trimtab.settings.project import Candidate, ModelSettings
+from trimtab_pipelines.candidates import Recipe, parameters, trees_of
+from trimtab_pipelines.check import Checked, check
+from trimtab_pipelines.fitting import predictor_of
+
+ROWS, FITTED = 600, 500
+START = datetime(2013, 1, 1, tzinfo=UTC)
+
+
+def frame() -> pd.DataFrame:
+    """All types of columns, with nulls and odd names; each says a little of the truth."""
+    random = np.random.default_rng(0)
+    hidden = random.normal(size=ROWS)
+
+    def noisy() -> np.ndarray:
+        return np.asarray(hidden + random.normal(size=ROWS))
+
+    holes = random.random(ROWS) < 0.1
+    return pd.DataFrame(
+        {
+            "mean radius": noisy(),
+            "[x] <y>": np.where(holes, np.nan, noisy()),
+            "n": (noisy() * 10).astype(int),
+            "small": (noisy() * 10).astype("int8"),
+            "single": noisy().astype("float32"),
+            "flag": noisy() > 0,
+            "maybe": pd.Series(noisy() > 0, dtype=object).where(~holes, None),
+            "text": np.where(noisy() > 0, "up", "down"),
+            "a.b": pd.Series(np.where(noisy() > 0, "up", "down")).where(~holes, None),
+            "rare": [f"r{n % 90}" for n in range(ROWS)],
+            "at": [START + timedelta(hours=int(h * 100) + n) for n, h in enumerate(noisy())],
+            "till": pd.Series(
+                [START + timedelta(hours=int(h * 100)) for h in noisy()], dtype=object
+            ).where(~holes, None),
+            "hidden": hidden,
+        }
+    )
+
+
+def checked(task: str) -> Checked:
+    rows = frame()
+    hidden = rows.pop("hidden")
+    rows["y"] = {
+        "binary": hidden > 0,
+        "multiclass": np.digitize(hidden, [-0.5, 0.5]),
+        "regression": 1000 * hidden,
+    }[task]
+    model = ModelSettings.model_validate({"task": task, "source": "x.csv", "target": "y"})
+    return check(rows, FITTED, "m", model)
+
+
+def recipe(candidate: Candidate, data: Checked, **changes: Any) -> Recipe:
+    task = data.contract.task
+    fixed: dict[str, Any] = {
+        "metric": "log_loss" if task.is_classification else "squared_error",
+        "seed": 0,
+    }
+    return Recipe(candidate=candidate, contract=data.contract, **fixed | changes)
+
+
+PAIRS: list[tuple[str, Candidate]] = [
+    ("binary", "logistic"),
+    ("binary", "xgboost"),
+    ("multiclass", "logistic"),
+    ("multiclass", "xgboost"),
+    ("regression", "ridge"),
+    ("regression", "xgboost"),
+]
+
+
+@pytest.mark.parametrize(("task", "candidate"), PAIRS)
+def test_a_candidate_learns_from_all_kinds_of_columns_and_survives_its_file(
+    tmp_path: Path, task: str, candidate: Candidate
+) -> None:
+    data = checked(task)
+    pipeline = recipe(candidate, data).fit(data.inputs, data.truth, FITTED)
+    here = predictor_of(data.contract, pipeline).predict(data.inputs)
+    skops.io.dump(pipeline, tmp_path / MODEL_FILE)
+    (tmp_path / CONTRACT_FILE).write_bytes(to_json(data.contract))
+    there = Predictor.load(tmp_path, "cpu").predict(data.inputs)
+
+    assert _skill(data, here.predictions, here.probabilities) > 0.8
+    if here.probabilities is not None:
+        np.testing.assert_allclose(there.probabilities, here.probabilities, atol=1e-7)
+    else:
+        np.testing.assert_allclose(there.predictions, here.predictions, rtol=1e-6)
+    assert set(skops.io.get_untrusted_types(file=tmp_path / MODEL_FILE)) <= set(TRUSTED)
+
+
+def _skill(data: Checked, predictions: list[Any], probabilities: np.ndarray | None) -> float:
+    truth = data.truth[FITTED:]
+    if probabilities is None:
+        return float(np.corrcoef(predictions[FITTED:], truth)[0, 1])
+    shares = probabilities[FITTED:]
+    scores = shares[:, 1] if shares.shape[1] == 2 else shares
+    return float(roc_auc_score(truth, scores, multi_class="ovr"))
+
+
+@pytest.mark.parametrize(("task", "candidate"), PAIRS)
+def test_rows_unlike_any_in_training_are_answered(task: str, candidate: Candidate) -> None:
+    data = checked(task)
+    pipeline = recipe(candidate, data).fit(data.inputs, data.truth, FITTED)
+    strange = data.inputs.head(3).copy()
+    strange[["text", "rare"]] = "never seen"
+    strange[["mean radius", "n"]] = [1e12, np.nan]
+    nulls = data.inputs.head(2).copy()
+    for name in nulls:
+        nulls[name] = None
+
+    for rows in (strange, nulls):
+        answers = predictor_of(data.contract, pipeline).predict(rows)
+        numbers = answers.predictions if answers.probabilities is None else answers.probabilities
+        assert np.isfinite(np.asarray(numbers, dtype=float)).all()
+
+
+@pytest.mark.parametrize("candidate", ["logistic", "xgboost"])
+def test_the_same_rows_and_seed_give_the_same_model(candidate: Candidate) -> None:
+    data = checked("binary")
+    first, second = (
+        predictor_of(
+            data.contract, recipe(candidate, data).fit(data.inputs, data.truth, FITTED)
+        ).predict(data.inputs)
+        for _ in range(2)
+    )
+
+    np.testing.assert_array_equal(first.probabilities, second.probabilities)
+
+
+def test_trees_stop_growing_and_are_refitted_to_the_size_that_was_best() -> None:
+    data = checked("binary")
+    made = recipe("xgboost", data)
+    earlier = made.fit(data.inputs, data.truth, FITTED)
+
+    final = made.refit(earlier, data.inputs, data.truth)
+
+    trees = trees_of(earlier)
+    assert trees is not None
+    assert 1 <= trees < 500
+    assert final[-1].get_booster().num_boosted_rounds() == trees
+    assert parameters(earlier)["trees"] == trees
+
+
+def test_zero_is_a_number_to_trees_and_not_a_gap() -> None:
+    random = np.random.default_rng(0)
+    x = random.choice([-1.0, 0.0, 1.0, np.nan], 2000)
+    rows = pd.DataFrame({"x": x, "s": random.choice(["a", "b"], 2000), "y": x == 0})
+    model = ModelSettings.model_validate({"task": "binary", "source": "x.csv", "target": "y"})
+    data = check(rows, 1500, "m", model)
+    pipeline = recipe("xgboost", data).fit(data.inputs, data.truth, 1500)
+
+    asked = pd.DataFrame({"x": [0.0, np.nan], "s": ["a", "a"]})
+    shares = predictor_of(data.contract, pipeline).predict(asked).probabilities
+
+    assert shares is not None
+    assert shares[0, 1] > 0.9
+    assert shares[1, 1] < 0.1
+
+
+def test_absolute_errors_are_learned_as_absolute_errors() -> None:
+    """The median of what is skewed lies below its mean."""
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame({"x": random.normal(size=2000), "y": random.exponential(1, 2000)})
+    model = ModelSettings.model_validate({"task": "regression", "source": "x.csv", "target": "y"})
+    data = check(rows, 1500, "m", model)
+    means = {}
+    for metric in ("squared_error", "absolute_error"):
+        pipeline = recipe("xgboost", data, metric=metric).fit(data.inputs, data.truth, 1500)
+        means[metric] = np.mean(predictor_of(data.contract, pipeline).predict(rows).predictions)
+
+    assert means["squared_error"] == pytest.approx(1, abs=0.15)
+    assert means["absolute_error"] == pytest.approx(np.log(2), abs=0.15)
+
+
+def test_settings_worth_knowing_are_told() -> None:
+    data = checked("binary")
+    linear = recipe("logistic", data).fit(data.inputs, data.truth, FITTED)
+
+    assert parameters(linear) == {"C": 1.0, "max_iter": 300, "tol": 1e-3}

@@ -1,0 +1,197 @@
+"""Endpoint and guard without a server: keys, clocks, models that fail."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from trimtab.adapters.clock import FileClock
+from trimtab_services.bundle import VERSION_FOLDER, Bundle, write_bundle
+from trimtab_services.captured import CapturedRequest, decode
+from trimtab_services.environment import ServingEnvironment
+from trimtab_services.flood import BURST, FloodFilter
+from trimtab_services.frames import FrameKind, scan
+from trimtab_services.guard import Guard, Message, Receive, Scope, Send
+from trimtab_services.service import Arrival, Endpoint
+from trimtab_services.swap import load_champion
+
+Row = Callable[..., dict[str, object]]
+NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)
+OK = [(b"content-type", b"application/json")]
+
+
+@pytest.fixture
+def source(tmp_path: Path, version_files: Callable[..., str]) -> Path:
+    """What lies in a bento's `src`, as far as the endpoint reads it."""
+    folder = tmp_path / "src"
+    folder.mkdir()
+    bundle = Bundle(
+        model="late-arrival",
+        version="1",
+        manifest_sha256=version_files(folder / VERSION_FOLDER),
+        code_sha256="",
+        requirements=(),
+        device="cpu",
+        max_rows=10,
+    )
+    write_bundle(folder, bundle)
+    return folder
+
+
+@pytest.fixture
+def endpoint(source: Path, tmp_path: Path) -> Endpoint:
+    clock = FileClock(tmp_path / "clock")
+    clock.set(NOON)
+    environment = ServingEnvironment(spool=tmp_path / "spool", clock=clock.path)
+    endpoint = Endpoint(source, environment)
+    endpoint.open()
+    return endpoint
+
+
+def captured(tmp_path: Path) -> list[CapturedRequest]:
+    frames = [f for p in (tmp_path / "spool").glob("*.seg") for f in scan(p.read_bytes())]
+    return [decode(f.payload) for f in frames if f.kind is FrameKind.REQUEST]
+
+
+async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stands where BentoML's application stands, and echoes what reaches it."""
+    body = (await receive())["body"] if scope["method"] == "POST" else b""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+def ask(
+    guard: Guard, method: str, path: str, headers: list[tuple[bytes, bytes]], *parts: bytes
+) -> tuple[int, bytes]:
+    waiting = [
+        {"type": "http.request", "body": part, "more_body": number < len(parts)}
+        for number, part in enumerate(parts, 1)
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": headers}
+    asyncio.run(guard(scope, receive, send))
+    return (sent[0]["status"], sent[1]["body"]) if sent else (0, b"")
+
+
+def test_without_the_key_only_probes_are_answered(endpoint: Endpoint) -> None:
+    guard = Guard(inner, endpoint, SecretStr("the key"))
+    right, wrong = (b"authorization", b"Bearer the key"), (b"authorization", b"Bearer a key")
+
+    for path in ("/", "/metrics", "/docs.json", "/schema.json", "/nowhere"):
+        assert ask(guard, "GET", path, [])[0] == 401
+        assert ask(guard, "GET", path, [wrong])[0] == 401
+        assert ask(guard, "GET", path, [right])[0] == 200
+    assert ask(guard, "POST", "/predict", [*OK, wrong], b"{}")[0] == 401
+    assert ask(guard, "POST", "/predict", [*OK, right], b"{}") == (200, b"{}")
+    for path in ("/livez", "/readyz", "/healthz"):
+        assert ask(guard, "GET", path, [])[0] == 200
+
+
+def test_a_body_in_pieces_arrives_whole(endpoint: Endpoint) -> None:
+    guard = Guard(inner, endpoint)
+
+    assert ask(guard, "POST", "/predict", OK, b'{"ro', b"", b'ws": 1}') == (200, b'{"rows": 1}')
+
+
+def test_two_media_types_are_none(endpoint: Endpoint) -> None:
+    twice = [*OK, (b"content-type", b"application/vnd.bentoml+pickle")]
+
+    assert ask(Guard(inner, endpoint), "POST", "/predict", twice, b"{}")[0] == 415
+
+
+@pytest.mark.parametrize("length", [b"1048577", b"9" * 5000, b"-1", b"x"])
+def test_a_length_that_cannot_be_is_refused_unread(endpoint: Endpoint, length: bytes) -> None:
+    headers = [*OK, (b"content-length", length)]
+
+    assert ask(Guard(inner, endpoint), "POST", "/predict", headers, b"{}")[0] == 413
+
+
+def test_whoever_hangs_up_gets_no_answer(endpoint: Endpoint) -> None:
+    assert ask(Guard(inner, endpoint), "POST", "/predict", OK) == (0, b"")
+
+
+def test_what_the_guard_turns_away_is_captured(endpoint: Endpoint, tmp_path: Path) -> None:
+    ask(Guard(inner, endpoint), "POST", "/predict", [], b"{}")
+    (kept,) = captured(tmp_path)
+
+    assert (kept.status, kept.version, kept.rows) == (415, "1", [])
+
+
+def test_rows_without_a_time_happen_now_by_the_clock_of_the_loop(
+    endpoint: Endpoint, tmp_path: Path, row: Row
+) -> None:
+    endpoint.predict(json.dumps({"rows": [row()]}).encode(), Arrival.now())
+    (kept,) = captured(tmp_path)
+
+    assert kept.rows[0].time == NOON
+    assert kept.received > NOON
+
+
+def test_a_replay_without_a_time_yet_does_not_fail_an_answer(
+    endpoint: Endpoint, tmp_path: Path, row: Row
+) -> None:
+    (tmp_path / "clock").unlink()
+
+    assert endpoint.predict(json.dumps({"rows": [row()]}).encode(), Arrival.now()).status == 200
+
+
+def test_a_model_that_fails_is_a_500_that_tells_nothing_and_is_captured(
+    endpoint: Endpoint, tmp_path: Path, row: Row, version_files: Callable[..., str]
+) -> None:
+    sha256 = version_files(tmp_path / "wide" / VERSION_FOLDER, extra=True)
+    endpoint.swap(load_champion(tmp_path / "wide", "3", sha256, "cpu"))
+    reply = endpoint.predict(json.dumps({"rows": [row()]}).encode(), Arrival.now())
+    (kept,) = captured(tmp_path)
+
+    assert reply.status == 500
+    assert b"humidity" not in reply.body
+    assert (kept.status, kept.version) == (500, "3")
+
+
+def test_answers_bear_the_version_that_gave_them(
+    endpoint: Endpoint, tmp_path: Path, row: Row, version_files: Callable[..., str]
+) -> None:
+    text = json.dumps({"rows": [row()]}).encode()
+    first = json.loads(endpoint.predict(text, Arrival.now()).body)
+    sha256 = version_files(tmp_path / "other" / VERSION_FOLDER, seed=50)
+    endpoint.swap(load_champion(tmp_path / "other", "2", sha256, "cpu"))
+    second = json.loads(endpoint.predict(text, Arrival.now()).body)
+
+    assert (first["version"], second["version"]) == ("1", "2")
+    assert first["predictions"][0]["probabilities"] != second["predictions"][0]["probabilities"]
+
+
+def test_without_a_spool_it_answers_and_says_once_that_nothing_is_captured(
+    source: Path, row: Row, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint = Endpoint(source, ServingEnvironment())
+    endpoint.open()
+    endpoint.open()
+    reply = endpoint.predict(json.dumps({"rows": [row()]}).encode(), Arrival.now())
+
+    assert reply.status == 200
+    assert caplog.text.count("TRIMTAB_SPOOL is not set") == 1
+
+
+def test_a_flood_leaves_few_lines_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    import logging
+
+    caplog.handler.addFilter(flood := FloodFilter())
+    for number in range(1000):
+        logging.getLogger("somebody").warning("bad request %d", number)
+    logging.getLogger("somebody").warning("something else")
+    caplog.handler.removeFilter(flood)
+
+    assert len(caplog.records) == BURST + 2
+    assert "left out" in caplog.records[BURST].msg
