@@ -17,29 +17,36 @@ ACTOR = "monitoring"
 
 
 def conclude(
-    stores: Stores, settings: ModelSettings, verdicts: Sequence[Verdict], *, now: datetime
+    stores: Stores,
+    settings: ModelSettings,
+    verdicts: Sequence[Verdict],
+    measured_again: Sequence[Verdict] = (),
+    *,
+    now: datetime,
 ) -> None:
     """Write the verdicts of one window and all that follows from them; the champion's are first.
 
-    Doing it again for the same window changes nothing but the ledger: ids and alert keys come
-    from the window.
+    `measured_again` are verdicts on earlier windows for which labels have come since. Doing it
+    again for the same window changes nothing but the ledger: ids and alert keys come from the
+    window.
     """
-    for verdict in verdicts:
-        stores.verdicts.add(verdict)
-        subject = f"{verdict.window}, version {verdict.version}"
-        reasons = (f"{verdict.kind}: {verdict.rows} rows", *_shown(verdict))
-        _record(stores, "window judged", verdict.model, subject, reasons, now)
+    for event, judged in (("window measured", measured_again), ("window judged", verdicts)):
+        for verdict in judged:
+            stores.verdicts.add(verdict)
+            subject = f"{verdict.window}, version {verdict.version}"
+            reasons = (f"{verdict.kind}: {verdict.rows} rows", *_shown(verdict))
+            _record(stores, event, verdict.model, subject, reasons, now)
     newest = verdicts[0]
     champion = stores.promotions.current(newest.model)
-    n = settings.monitor.n
-    recent = (
-        stores.verdicts.recent(newest.model, champion.version, limit=10 * n) if champion else []
-    )
+    if champion is None:
+        return
+    monitor = settings.monitor
+    recent = stores.verdicts.recent(newest.model, champion.version, limit=10 * monitor.n)
     active = stores.incidents.active(newest.model)
-    steps = next_steps(recent, active, champion, k=settings.monitor.k, n=n, now=now)
+    steps = next_steps(recent, active, champion, k=monitor.k, n=monitor.n, now=now)
     _write(stores, steps, now)
-    is_current = champion is not None and champion.version == newest.version
-    request = _ask(stores, settings, newest, now) if is_current else None
+    is_current = champion.version == newest.version
+    request = _ask(stores, settings, recent, now) if is_current else None
     for incident in steps.opened:
         stores.outbox.put(opened_alert(incident, newest, request))
 
@@ -64,14 +71,15 @@ def _write(stores: Stores, steps: Steps, now: datetime) -> None:
 
 
 def _ask(
-    stores: Stores, settings: ModelSettings, newest: Verdict, now: datetime
+    stores: Stores, settings: ModelSettings, recent: Sequence[Verdict], now: datetime
 ) -> RetrainRequest | None:
     """Ask for a new version, if an incident gives reason to and the user lets it."""
-    active = stores.incidents.active(newest.model)
-    asking = trigger_of(newest, active)
+    newest = recent[0]
+    asking = trigger_of(recent, stores.incidents.active(newest.model))
     if asking is None or not settings.retrain.allows(asking[0]):
         return None
     trigger, incident = asking
+    showing = next(v for v in recent if incident.situation in situations(v))
     request = RetrainRequest(
         id=_request_id(incident, newest),
         model=newest.model,
@@ -79,7 +87,7 @@ def _ask(
         asked_by=ACTOR,
         asked_at=now,
         incident=incident.id,
-        reasons=(f"{trigger} in {newest.window}", *evidence(incident.situation, newest)),
+        reasons=(f"{trigger} in {showing.window}", *evidence(incident.situation, showing)),
     )
     if not stores.requests.ask(request):
         return None

@@ -173,7 +173,7 @@ def _run(columns: Sequence[_Column]) -> Snapshot | None:
     with _measuring(columns):
         try:
             return _report(columns)
-        except Exception as error:  # of any kind: see facts on odd windows in docs
+        except Exception as error:  # odd values raise a dozen kinds, some from deep inside
             log.warning("Evidently cannot take the window as a whole: %s", error)
         return _report([column for column in columns if _is_taken(column)])
 

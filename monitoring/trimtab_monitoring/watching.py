@@ -9,17 +9,19 @@ from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
 from trimtab.records.labels import Label
 from trimtab.records.logged import LoggedRows
-from trimtab.records.verdicts import Verdict
+from trimtab.records.verdicts import Quality, Verdict
 from trimtab.records.windows import Window
 from trimtab.settings import ModelSettings
 
 from .consequences import conclude, settle
 from .evaluate import judge_window
-from .quality import keys_of
+from .quality import keys_of, measure
 from .report import publish_report
 from .versions import Versions
 
 log = logging.getLogger(__name__)
+
+_COMPLETE = 0.95  # a few rows never get a label; a window with more is not measured again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +55,9 @@ class Watch:
         due = self.due()
         if due is None:
             return []
-        verdicts = self._judge_all(due)
+        verdicts, again = self._judge_all(due), self._measure_again(due.champion)
         with self.database.transaction() as stores:
-            conclude(stores, self.settings, verdicts, now=self.clock.now())
+            conclude(stores, self.settings, verdicts, again, now=self.clock.now())
         return verdicts
 
     def due(self) -> Due | None:
@@ -81,7 +83,7 @@ class Watch:
         """Judge the champion, asked or not, and then every older version that was asked."""
         verdicts = []
         for version in dict.fromkeys([due.champion, *due.promoted]):
-            logged = self.inference_log.read(self.model, version, due.window.start, due.window.end)
+            logged = self._read(version, due.window)
             if version == due.champion:
                 verdicts.append(self._judge(version, due.window, logged))
             elif logged is not None:
@@ -98,6 +100,28 @@ class Watch:
         )
         path = publish_report(self.reports, known, judgement)
         return replace(judgement.verdict, report=path)
+
+    def _measure_again(self, champion: str) -> list[Verdict]:
+        """Measure the champion's last windows anew where labels may have come since."""
+        with self.database.transaction() as stores:
+            recent = stores.verdicts.recent(self.model, champion, limit=self.settings.monitor.n)
+        changed = []
+        for verdict in recent:
+            if verdict.quality is None or verdict.quality.completeness >= _COMPLETE:
+                continue
+            logged = self._read(champion, verdict.window)
+            quality = self._measure(champion, logged) if logged else verdict.quality
+            if quality != verdict.quality:
+                changed.append(replace(verdict, quality=quality))
+        return changed
+
+    def _measure(self, version: str, logged: LoggedRows) -> Quality | None:
+        _, watched = self.versions.get(self.model, version)
+        labels = self._labels(logged)
+        return measure(watched.contract, watched.reference, logged.rows, labels)
+
+    def _read(self, version: str, window: Window) -> LoggedRows | None:
+        return self.inference_log.read(self.model, version, window.start, window.end)
 
     def _labels(self, logged: LoggedRows | None) -> Mapping[str, Label]:
         if logged is None or logged.rows.empty:

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from trimtab.errors import LeaseLostError, RegistryUnreachableError
@@ -25,27 +25,37 @@ _PRELOADED = ["trimtab_pipelines.pursuing"]
 _PR_SET_PDEATHSIG = 1
 
 
-def forkserver() -> ForkServerContext:
-    """Prepare the server that imports everything once; it starts with the first job."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
-    return context
+class Jobs:
+    """Starts the processes of jobs, once the server that forks them has its imports done."""
 
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(_PRELOADED)
+        # Starting a process waits for the server; until it is ready that takes many seconds.
+        self._warming = threading.Thread(target=self._warm_up, name="imports", daemon=True)
+        self._warming.start()
 
-def start_job(
-    context: ForkServerContext, folder: Path, request: RetrainRequest, holder: str
-) -> ForkServerProcess:
-    """Start the process that pursues a request."""
-    process = context.Process(target=run_job, args=(folder, request, holder), daemon=True)
-    process.start()
-    return process
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether a job starts at once."""
+        return not self._warming.is_alive()
 
+    def start(self, folder: Path, request: RetrainRequest, holder: str) -> ForkServerProcess:
+        """Start the process that pursues a request."""
+        process = self._context.Process(target=run_job, args=(folder, request, holder), daemon=True)
+        process.start()
+        return process
 
-def start_sweep(context: ForkServerContext, folder: Path) -> ForkServerProcess:
-    """Start the process that ends the MLflow runs whose training is dead."""
-    process = context.Process(target=run_sweep, args=(folder,), daemon=True)
-    process.start()
-    return process
+    def start_sweep(self, folder: Path) -> ForkServerProcess:
+        """Start the process that ends the MLflow runs whose training is dead."""
+        process = self._context.Process(target=run_sweep, args=(folder,), daemon=True)
+        process.start()
+        return process
+
+    def _warm_up(self) -> None:
+        first = self._context.Process(target=_set_up, daemon=True)
+        first.start()
+        first.join()
 
 
 def run_job(folder: Path, request: RetrainRequest, holder: str) -> None:

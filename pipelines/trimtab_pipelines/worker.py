@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from trimtab.settings import Settings, load
 from .aliases import AliasKeeper
 from .ending import end_request
 from .firsts import FirstVersions
-from .jobs import LATER, forkserver, start_job, start_sweep
+from .jobs import LATER, Jobs
 from .logs import log_to_stderr
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Worker:
     aliases: AliasKeeper
     firsts: FirstVersions
     holder: str
-    context: ForkServerContext
+    jobs: Jobs
     job: Job | None = None
     _sweep_is_due: bool = True
     _registry_is_up: bool = True
@@ -90,7 +90,7 @@ class Worker:
             self._keep_aliases()
         if self.job is not None:
             self._renew(self.job)
-        elif self._registry_is_up:
+        elif self._registry_is_up and self.jobs.is_ready:
             self._take_up()
 
     def drop(self) -> None:
@@ -113,7 +113,7 @@ class Worker:
             request = stores.requests.claim(self.models, self.holder, LEASE)
         if request is not None:
             log.info("request %s for %s (%s)", request.id, request.model, request.trigger)
-            process = start_job(self.context, self.settings.folder, request, self.holder)
+            process = self.jobs.start(self.settings.folder, request, self.holder)
             self.job = Job(process, request, time.monotonic() + _RENEW)
 
     def _sweep(self) -> None:
@@ -122,7 +122,7 @@ class Worker:
         with self.database.transaction() as stores:
             is_fresh = not any(stores.requests.recent(model, limit=1) for model in self.models)
         if not is_fresh:
-            self.job = Job(start_sweep(self.context, self.settings.folder), None, 0.0)
+            self.job = Job(self.jobs.start_sweep(self.settings.folder), None, 0.0)
 
     def _renew(self, job: Job) -> None:
         if job.request is None or time.monotonic() < job.renew_at:
@@ -177,6 +177,7 @@ class Worker:
 
 def open_worker(settings: Settings, registry: ModelRegistry | None = None) -> Worker:
     """Open what a worker needs."""
+    jobs = Jobs()  # first of all: its imports take longest
     database, clock = open_database(settings), open_clock(settings)
     return Worker(
         settings=settings,
@@ -185,7 +186,7 @@ def open_worker(settings: Settings, registry: ModelRegistry | None = None) -> Wo
         aliases=AliasKeeper(registry or open_registry(settings), database, clock),
         firsts=FirstVersions(database, clock),
         holder=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
-        context=forkserver(),
+        jobs=jobs,
     )
 
 

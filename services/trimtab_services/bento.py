@@ -1,7 +1,6 @@
 """One immutable bento a promoted version: fetched, packed, proven, and only then put in place."""
 
 import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
@@ -19,7 +18,9 @@ from trimtab.ports import ModelRegistry
 from trimtab.records.documents import from_json
 from trimtab.settings import Settings
 
-from .bundle import VERSION_FOLDER, Bundle, read_bundle, source_of, write_bundle
+from .bundle import VERSION_FOLDER, Bundle, digest_of, read_bundle, source_of, write_bundle
+from .children import BASE_ENVIRONMENT
+from .nursery import Channel
 from .prove import Proof
 from .requirements import locked
 
@@ -47,10 +48,16 @@ class RefusedBentoError(TrimtabError):
 
 
 def build(
-    settings: Settings, registry: ModelRegistry, model: str, version: str, manifest_sha256: str
+    settings: Settings,
+    registry: ModelRegistry,
+    model: str,
+    version: str,
+    manifest_sha256: str,
+    prover: Channel | None = None,
 ) -> Path:
     """Build and prove the bento of a version, unless that was done before; give its folder.
 
+    A prover forks the clean process of the proof; without one it is started, which takes longer.
     Raises UnknownVersionError, ManifestError, BuildError and RefusedBentoError; none of them
     leaves anything behind.
     """
@@ -62,7 +69,7 @@ def build(
             work = Path(workplace)
             context = _context(work, settings, registry, model, version, manifest_sha256)
             bento = _pack(work, context, model, version)
-            proof = run_proof(bento, work / "neutral")
+            proof = run_proof(bento, work / "neutral", prover)
             if not proof.proven:
                 raise RefusedBentoError(model, version, proof)
             _put(bento, final)
@@ -82,29 +89,42 @@ def read_proof(bento: Path) -> Proof:
     return from_json(Proof, (bento / PROOF_FILE).read_bytes())
 
 
-def run_proof(bento: Path, neutral: Path) -> Proof:
+def run_proof(bento: Path, neutral: Path, prover: Channel | None = None) -> Proof:
     """Prove a bento in a clean process: its own code, a bare environment, a folder of no meaning.
 
     Keeps what was found in the bento.
     """
     neutral.mkdir(exist_ok=True)
-    source = source_of(bento)
     environment = {
+        **BASE_ENVIRONMENT,
         "PATH": os.defpath,
         "HOME": str(neutral),
         "LANG": "C.UTF-8",
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(source),
-        "PYTHONDONTWRITEBYTECODE": "1",  # the bento stays as it was built
+        "PYTHONPATH": str(source_of(bento)),
     }
-    done = _run(["-P", "-m", "trimtab_services.prove", str(bento)], environment, neutral)
+    said, complaint = _ask(bento, environment, neutral, prover)
     try:
-        proof = from_json(Proof, done.stdout)
+        proof = from_json(Proof, said)
     except ValueError:
-        proof = Proof(proven=False, message=f"the proof did not run: {_last_line(done.stderr)}")
-    else:
-        (bento / PROOF_FILE).write_bytes(done.stdout)
+        return Proof(proven=False, message=f"the proof did not run: {complaint}")
+    (bento / PROOF_FILE).write_bytes(said)
     return proof
+
+
+def _ask(
+    bento: Path, environment: dict[str, str], neutral: Path, prover: Channel | None
+) -> tuple[bytes, str]:
+    """Give what the proving process printed, and its last words."""
+    if prover is None:
+        done = _run(["-P", "-m", "trimtab_services.prove", str(bento)], environment, neutral)
+        return done.stdout, _last_line(done.stderr)
+    reading, writing = os.pipe()
+    with open(reading, "rb") as said:
+        try:
+            prover.fork("prove", bento, environment, neutral, [writing])
+        finally:
+            os.close(writing)
+        return said.read(), "the forked process died"
 
 
 def _context(
@@ -123,7 +143,7 @@ def _context(
     for package in (trimtab, trimtab_services):
         source = Path(str(package.__file__)).parent
         shutil.copytree(source, context / source.name, ignore=_NO_CACHES)
-    code = _digest(context / "trimtab", context / "trimtab_services")
+    code = digest_of(context / "trimtab", context / "trimtab_services")
     shutil.copyfile(_ENTRY, context / "service.py")
     serve = settings.model(model).serve
     bundle = Bundle(
@@ -187,13 +207,3 @@ def _last_line(output: bytes) -> str:
 
 def _sha256_of(bento: Path) -> str:
     return read_bundle(source_of(bento)).manifest_sha256
-
-
-def _digest(*folders: Path) -> str:
-    digest = hashlib.sha256()
-    for folder in folders:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                digest.update(file.relative_to(folder.parent).as_posix().encode() + b"\0")
-                digest.update(file.read_bytes())
-    return digest.hexdigest()

@@ -1,10 +1,11 @@
 """A build in a process of its own: the supervisor needs neither MLflow nor BentoML in memory.
 
-Run as `python -m trimtab_services.building PROJECT MODEL VERSION SHA256`.
+Run as `python -m trimtab_services.building PROJECT MODEL VERSION SHA256 [PROVER_FD]`.
 """
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from trimtab.settings import Settings, load
 from trimtab.supervisor import TELEMETRY_OFF
 
 from .children import end_with_parent
+from .nursery import Channel
 
 _SECONDS = 900.0
 
@@ -32,18 +34,25 @@ class Build:
         self._deadline = time.monotonic() + _SECONDS
 
     @classmethod
-    def start(cls, settings: Settings, promotion: Promotion) -> "Build":
-        """Start it."""
+    def start(
+        cls, settings: Settings, promotion: Promotion, prover: socket.socket | None
+    ) -> "Build":
+        """Start it; `prover` is a nursery's channel, which the build takes with it."""
+        fds = [prover.fileno()] if prover else []
         said = tempfile.TemporaryFile()  # noqa: SIM115  # read once the build is over
         names = (promotion.model, promotion.version, promotion.manifest_sha256)
         process = subprocess.Popen(
-            [sys.executable, "-m", "trimtab_services.building", str(settings.folder), *names],
+            [sys.executable, "-m", "trimtab_services.building", str(settings.folder), *names]
+            + [str(fd) for fd in fds],
+            pass_fds=fds,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,
             env={**os.environ, **TELEMETRY_OFF, "TRIMTAB_HOME": str(settings.home.root)},
             preexec_fn=end_with_parent,
         )
+        if prover is not None:
+            prover.close()
         return cls(promotion, process, said)
 
     @property
@@ -71,14 +80,15 @@ class Build:
 def main() -> None:
     """Build what the command line names; the last line on stderr says why not."""
     logging.basicConfig(level=logging.WARNING)
-    project, model, version, manifest_sha256 = sys.argv[1:]
+    project, model, version, manifest_sha256, *fds = sys.argv[1:]
     from trimtab.adapters.opening import open_registry
 
     from .bento import build
 
     settings = load(Path(project))
     try:
-        build(settings, open_registry(settings), model, version, manifest_sha256)
+        prover = Channel(socket.socket(fileno=int(fds[0]))) if fds else None
+        build(settings, open_registry(settings), model, version, manifest_sha256, prover)
     except TrimtabError as error:
         sys.stderr.write(" ".join(str(error).split()) + "\n")
         sys.exit(error.exit_code)

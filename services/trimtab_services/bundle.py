@@ -1,9 +1,12 @@
 """What a bento of ours carries in its `src` folder, besides code: one version, and its story."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import trimtab
+import trimtab_services
 from trimtab.records.contracts import Contract
 from trimtab.records.documents import from_json, to_json
 
@@ -27,6 +30,23 @@ class Bundle:
     """Every distribution the endpoint needs, pinned."""
     device: Literal["auto", "cpu", "cuda"]
     max_rows: int
+
+
+def digest_of(*packages: Path) -> str:
+    """Hash the files of some packages by name and content; caches do not count."""
+    digest = hashlib.sha256()
+    for package in packages:
+        for file in sorted(package.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(file.relative_to(package.parent).as_posix().encode() + b"\0")
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def installed_code() -> str:
+    """Hash the Trimtab code of this process, as a bento that is built now carries it."""
+    packages = (trimtab, trimtab_services)
+    return digest_of(*(Path(str(package.__file__)).parent for package in packages))
 
 
 def source_of(bento: Path) -> Path:

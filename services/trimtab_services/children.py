@@ -7,21 +7,31 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from trimtab.settings import Settings
 
-from .bundle import source_of
+from .bundle import read_bundle, source_of
 from .pointer import Pointer, write_pointer
+
+if TYPE_CHECKING:
+    from .nursery import Nursery
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 """Of the parent's environment; an endpoint has no business with database passwords."""
+BASE_ENVIRONMENT = {
+    "PYTHONDONTWRITEBYTECODE": "1",  # a bento stays as it was built
+    "PYTHONUNBUFFERED": "1",
+    "OMP_NUM_THREADS": "1",  # a second thread on one row costs twice and answers later
+    "BENTOML_DO_NOT_TRACK": "True",
+    "DO_NOT_TRACK": "true",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +45,37 @@ class HostReport:
     """Why the version does not answer; None when it does."""
 
 
+class Process(Protocol):
+    """What is needed of a child, whoever started it."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        ...
+
+    def poll(self) -> int | None:
+        """Give None while it runs."""
+        ...
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end. Raises subprocess.TimeoutExpired."""
+        ...
+
+
 class Host:
     """A running `trimtab_services.host`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], reports: int, pointer: Pointer) -> None:
+    def __init__(self, process: Process, reports: int, pointer: Pointer) -> None:
         self.pointer = pointer
         """What the process was started with."""
-        self.started = time.monotonic()
         self.has_served = False
         self._process = process
         self._reports = reports
@@ -49,27 +83,28 @@ class Host:
 
     @classmethod
     def start(
-        cls, settings: Settings, model: str, pointer: Pointer, listening: socket.socket
+        cls,
+        settings: Settings,
+        model: str,
+        pointer: Pointer,
+        listening: socket.socket,
+        nursery: "Nursery | None" = None,
     ) -> "Host":
-        """Start a process on a bento.
+        """Start a process on a bento: forked where a nursery has its code warm, else from scratch.
 
         Call it in the main thread: the child ends with the thread that started it.
         """
-        file = settings.home.serving(model)
+        file, source = settings.home.serving(model), source_of(pointer.bento)
         write_pointer(file, pointer)
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
+        environment = _environment(settings, model, source)
         fds = (listening.fileno(), writing)
-        command = [sys.executable, "-P", "-m", "trimtab_services.host", str(file)]
         try:
-            process = subprocess.Popen(
-                [*command, "--fd", str(fds[0]), "--report-fd", str(fds[1])],
-                stdin=subprocess.DEVNULL,
-                pass_fds=fds,
-                cwd=file.parent,  # a folder without modules
-                env=_environment(settings, model, source_of(pointer.bento)),
-                preexec_fn=end_with_parent,
-            )
+            if nursery is not None and nursery.fits(read_bundle(source).code_sha256):
+                process: Process = nursery.channel.fork("host", file, environment, file.parent, fds)
+            else:
+                process = _start_cold(file, environment, fds)
         finally:
             os.close(writing)
         return cls(process, reading, pointer)
@@ -114,6 +149,20 @@ class Host:
             os.close(self._reports)
 
 
+def _start_cold(
+    file: Path, environment: Mapping[str, str], fds: tuple[int, int]
+) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-P", "-m", "trimtab_services.host", str(file)]
+    return subprocess.Popen(
+        [*command, "--fd", str(fds[0]), "--report-fd", str(fds[1])],
+        stdin=subprocess.DEVNULL,
+        pass_fds=fds,
+        cwd=file.parent,  # a folder without modules
+        env=environment,
+        preexec_fn=end_with_parent,
+    )
+
+
 def _environment(settings: Settings, model: str, source: Path) -> dict[str, str]:
     given, serve = settings.environment, settings.model(model).serve
     serving = {
@@ -126,16 +175,12 @@ def _environment(settings: Settings, model: str, source: Path) -> dict[str, str]
         serving["TRIMTAB_CLOCK"] = str(given.clock.resolve())
     if given.api_key is not None:
         serving["TRIMTAB_API_KEY"] = given.api_key.get_secret_value()
-    return {
-        **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-        **serving,
-        "PYTHONPATH": str(source),
-        "PYTHONDONTWRITEBYTECODE": "1",  # the bento stays as it was built
-        "PYTHONUNBUFFERED": "1",
-        "OMP_NUM_THREADS": "1",  # a second thread on one row costs twice and answers later
-        "BENTOML_DO_NOT_TRACK": "True",
-        "DO_NOT_TRACK": "true",
-    }
+    return {**passed_on(), **BASE_ENVIRONMENT, **serving, "PYTHONPATH": str(source)}
+
+
+def passed_on() -> dict[str, str]:
+    """Give what a child inherits of our own environment."""
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
 def end_with_parent() -> None:

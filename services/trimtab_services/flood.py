@@ -26,3 +26,12 @@ class FloodFilter(logging.Filter):
         if len(self._seen) > 1000:  # origins with free text in them
             self._seen.clear()
         return count <= BURST
+
+
+def log_to_stderr() -> None:
+    """Configure the log of an endpoint's process."""
+    handler = logging.StreamHandler()
+    handler.addFilter(FloodFilter())
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.INFO, handlers=[handler], format=form)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)

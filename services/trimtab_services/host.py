@@ -22,7 +22,7 @@ import uvloop
 from trimtab.errors import ExitCode
 
 from .bundle import can_follow, source_of
-from .flood import FloodFilter
+from .flood import log_to_stderr
 from .guard import App, Message, Receive, Scope, Send
 from .pointer import Pointer, read_pointer
 from .service import Endpoint
@@ -178,6 +178,14 @@ def host(pointer: Pointer, file: Path, listening: socket.socket, reporter: Repor
         runner.run(_serve(module.Served.to_asgi(is_main=True), listening, started))
 
 
+def run(file: Path, fd: int, report_fd: int | None) -> None:
+    """Serve what a pointer names on a listening socket, and tell of it."""
+    pointer = read_pointer(file)
+    if pointer is None:
+        raise SystemExit(f"{file} names no bento")
+    host(pointer, file, socket.socket(fileno=fd), Reporter(report_fd))
+
+
 def main() -> None:
     """Serve one bento on a socket that the parent owns."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -185,16 +193,8 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True, help="the listening socket")
     parser.add_argument("--report-fd", type=int, help="where to tell what is served")
     arguments = parser.parse_args()
-    handler = logging.StreamHandler()
-    handler.addFilter(FloodFilter())
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=logging.INFO, handlers=[handler], format=form)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    pointer = read_pointer(arguments.pointer)
-    if pointer is None:
-        parser.error(f"{arguments.pointer} names no bento")
-    listening = socket.socket(fileno=arguments.fd)
-    host(pointer, arguments.pointer, listening, Reporter(arguments.report_fd))
+    log_to_stderr()
+    run(arguments.pointer, arguments.fd, arguments.report_fd)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,7 @@ class Place:
 
     @classmethod
     def parse(cls, name: str) -> "Place | None":
-        """Read a place; None when the name is none.
-
-        >>> Place.parse(str(Place("seg", 12, 345)))
-        Place(segment='seg', start=12, end=345)
-        """
+        """Read a place; None when the name is none."""
         match = _NAME.fullmatch(name)
         return cls(match["segment"], int(match["start"]), int(match["end"])) if match else None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from trimtab.errors import ExitCode, TrimtabError
 from trimtab.records.documents import to_json
 
-from .bundle import Bundle, read_bundle, source_of
+from .bundle import Bundle, installed_code, read_bundle, source_of
 from .requirements import compare
 
 
@@ -31,10 +31,9 @@ class Proof:
 def prove(bento: Path) -> Proof:
     """Load the version, verify its files and replay its golden rows."""
     source = source_of(bento)
-    stray = [module for module in ("trimtab", "trimtab_services") if not _is_in(module, source)]
-    if stray:
-        return Proof(proven=False, message=f"{stray[0]} was not imported from the bento")
     bundle = read_bundle(source)
+    if installed_code() != bundle.code_sha256:
+        return Proof(proven=False, message="the code that runs is not the code in the bento")
     fatal, minor = compare(bundle.requirements)
     if fatal:
         return Proof(proven=False, message="; ".join(fatal), differing=tuple(minor))
@@ -59,9 +58,9 @@ def _replay(source: Path, bundle: Bundle, differing: tuple[str, ...]) -> Proof:
     )
 
 
-def _is_in(module: str, source: Path) -> bool:
-    file = sys.modules[module].__file__
-    return file is not None and Path(file).resolve().is_relative_to(source.resolve())
+def as_json(bento: Path) -> bytes:
+    """Prove a bento and write down what was found."""
+    return to_json(prove(bento))
 
 
 def main() -> None:

@@ -12,8 +12,9 @@ from trimtab.settings import Settings
 from .backoff import Backoff
 from .bento import is_built
 from .building import Build
-from .bundle import can_follow, source_of
+from .bundle import can_follow, installed_code, source_of
 from .children import Host, HostReport
+from .nursery import Nursery
 from .pointer import Pointer, read_pointer, write_pointer
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,9 @@ class Keeper:
     cannot be built or loaded never answers: the one before it does, and the other is tried again.
     """
 
-    def __init__(self, settings: Settings, model: str, listening: socket.socket) -> None:
+    def __init__(
+        self, settings: Settings, model: str, listening: socket.socket, nursery: Nursery
+    ) -> None:
         home = settings.home
         self.model = model
         self.device: str | None = None
@@ -43,6 +46,7 @@ class Keeper:
         """What keeps the wanted version from answering."""
         self._settings = settings
         self._listening = listening
+        self._nursery = nursery
         self._file = home.serving(model)
         self._served_file = self._file.with_suffix(".served.json")
         self._wanted: Promotion | None = None
@@ -103,7 +107,7 @@ class Keeper:
     def _pursue(self, wanted: Promotion) -> None:
         bento = self._settings.home.bento(self.model, wanted.version)
         if not is_built(bento, wanted.manifest_sha256):
-            self._build = self._build or Build.start(self._settings, wanted)
+            self._build = self._build or self._start_build(wanted)
             return
         pointer = Pointer(
             epoch=self._next_epoch(),
@@ -191,7 +195,12 @@ class Keeper:
         self._happened.append(Happened(event=event, version=version, reasons=(reason,)))
 
     def _start(self, pointer: Pointer) -> Host:
-        return Host.start(self._settings, self.model, pointer, self._listening)
+        return Host.start(self._settings, self.model, pointer, self._listening, self._nursery)
+
+    def _start_build(self, wanted: Promotion) -> Build:
+        is_warm = self._nursery.fits(installed_code())
+        prover = self._nursery.another_channel() if is_warm else None
+        return Build.start(self._settings, wanted, prover)
 
     def _dismiss(self, host: Host) -> None:
         host.end()

@@ -18,6 +18,7 @@ from trimtab.settings import Settings, load
 
 from .bundle import read_contract, source_of
 from .listening import listen
+from .nursery import Nursery
 from .reconcile import Happened, Keeper
 from .shipper import Shipper, ShipReport
 
@@ -33,10 +34,16 @@ class Attendant:
     """Looks after one model: its endpoint, its captured requests and what is known of both."""
 
     def __init__(
-        self, settings: Settings, model: str, database: Database, log: InferenceLog, clock: Clock
+        self,
+        settings: Settings,
+        model: str,
+        database: Database,
+        log: InferenceLog,
+        clock: Clock,
+        nursery: Nursery,
     ) -> None:
         serve = settings.model(model).serve
-        self.keeper = Keeper(settings, model, listen(settings, model))
+        self.keeper = Keeper(settings, model, listen(settings, model), nursery)
         self.trouble = ""
         """What went wrong in the last turn."""
         self._settings = settings
@@ -129,21 +136,36 @@ def run(
     `told` hears of every change: the model, and what is so now.
     """
     database, log, clock = open_database(settings), open_log(settings), open_clock(settings)
-    attendants = {m: Attendant(settings, m, database, log, clock) for m in models}
+    nursery = Nursery()
+    try:
+        attendants = [Attendant(settings, m, database, log, clock, nursery) for m in models]
+        try:
+            _attend_all(attendants, nursery, ending, told)
+        finally:
+            _finish(attendants)
+    finally:
+        nursery.end()
+
+
+def _attend_all(
+    attendants: Sequence[Attendant],
+    nursery: Nursery,
+    ending: Ending,
+    told: Callable[[str, str], None],
+) -> None:
     said: dict[str, str] = {}
     next_look = 0.0
-    try:
-        while not ending.is_asked:
-            if is_time := time.monotonic() >= next_look:
-                next_look = time.monotonic() + LOOK_SECONDS
-            for model, attendant in attendants.items():
-                _attend(attendant, is_time)
-                if (words := _words(attendant.keeper)) != said.get(model):
-                    said[model] = words
-                    told(model, words)
-            time.sleep(TICK_SECONDS)
-    finally:
-        _finish(list(attendants.values()))
+    while not ending.is_asked:
+        nursery.step()
+        if is_time := time.monotonic() >= next_look:
+            next_look = time.monotonic() + LOOK_SECONDS
+        for attendant in attendants:
+            _attend(attendant, is_time)
+            model, words = attendant.keeper.model, _words(attendant.keeper)
+            if words != said.get(model):
+                said[model] = words
+                told(model, words)
+        time.sleep(TICK_SECONDS)
 
 
 def _attend(attendant: Attendant, is_time_to_look: bool) -> None:

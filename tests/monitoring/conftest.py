@@ -181,6 +181,16 @@ class World:
                 )
             )
 
+    def label(self, week: int, values: Sequence[str], *, version: str = "1") -> None:
+        """Tell what came of a week's answers."""
+        known_at = MONDAY + (week + 1) * WEEK
+        labels = [
+            Label(key=f"key-{version}-{week}-{i}", value=value, known_at=known_at)
+            for i, value in enumerate(values)
+        ]
+        with self.database.transaction() as stores:
+            stores.labels.put(MODEL, labels)
+
     def serve(
         self,
         week: int,
@@ -197,14 +207,7 @@ class World:
         table = log_table(frame, version, times, prefix)
         self.inference_log.append(MODEL, version, prefix, table)
         if labels is not None:
-            with self.database.transaction() as stores:
-                stores.labels.put(
-                    MODEL,
-                    [
-                        Label(key=f"key-{prefix}-{i}", value=value, known_at=start + WEEK)
-                        for i, value in enumerate(labels)
-                    ],
-                )
+            self.label(week, labels, version=version)
         self.clock.set(start + WEEK + SETTINGS.monitor.lateness)
 
 

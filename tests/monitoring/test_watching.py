@@ -261,6 +261,32 @@ def test_lost_quality_asks_for_a_new_version_though_nothing_drifted(world: World
     assert request.trigger is Trigger.QUALITY
 
 
+def test_labels_that_come_late_are_measured_with_the_next_window(world: World, lab: Lab) -> None:
+    frames = [lab.traffic(lab.rows_a_week, seed=100 + week) for week in range(3)]
+    for week in range(2):
+        world.serve(week, frames[week])
+        (verdict,) = world.watch.step()
+        assert verdict.quality is not None
+        assert verdict.quality.value is None
+    for week in range(2):
+        other_world = frames[week].assign(**{OUTPUT: 1 - frames[week][OUTPUT]})
+        world.label(week, lab.truth(other_world, seed=week))
+    world.serve(2, frames[2])
+    (newest,) = world.watch.step()
+
+    with world.database.transaction() as stores:
+        *_, second, first = stores.verdicts.recent("late")
+        (request,) = stores.requests.recent("late")
+    for verdict in (first, second):
+        assert verdict.quality is not None
+        assert verdict.quality.is_worse
+    assert newest.quality is not None
+    assert newest.quality.value is None
+    assert request.trigger is Trigger.QUALITY
+    assert str(second.window) in request.reasons[0]
+    assert events(world).count("window measured") == 2
+
+
 def test_a_trigger_that_the_user_did_not_allow_asks_for_nothing(world: World, lab: Lab) -> None:
     quiet = world.watch.settings.model_copy(update={"retrain": RetrainSettings(on=("quality",))})
     for week in range(2):

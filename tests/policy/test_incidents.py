@@ -182,9 +182,21 @@ def test_judging_a_window_again_opens_the_same_incident() -> None:
 def test_only_what_lasts_and_is_not_broken_asks_for_a_new_version(
     newest: Verdict, active: list[Situation], trigger: Trigger | None
 ) -> None:
-    asking = trigger_of(newest, [incident(situation) for situation in active])
+    asking = trigger_of([newest], [incident(situation) for situation in active])
 
     assert (asking[0] if asking else None) == trigger
+
+
+def test_quality_is_told_by_the_newest_windows_that_have_labels() -> None:
+    unlabelled = [verdict(STABLE, week=week) for week in (5, 4, 3)]
+    worse = [verdict(STABLE, week=week, loss=0.9) for week in (2, 1)]
+    lost = incident(Situation.QUALITY)
+
+    assert opened(unlabelled + worse) == {Situation.QUALITY}
+    assert resolutions(unlabelled + worse, lost) == []
+    asking = trigger_of(unlabelled + worse, [lost])
+    assert asking is not None
+    assert asking[0] is Trigger.QUALITY
 
 
 def test_evidence_names_columns_distances_and_what_is_left_out() -> None:

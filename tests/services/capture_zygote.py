@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -86,6 +87,7 @@ def ship(spool: str, log: str) -> None:
 
 def main() -> None:
     """Fork on request."""
+    roles: dict[str, Callable[..., None]] = {"writer": write, "shipper": ship}
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     libc = ctypes.CDLL(None)
     for line in sys.stdin:
@@ -93,7 +95,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: nobody outlives the zygote
-            {"writer": write, "shipper": ship}[role](*arguments)
+            roles[role](*arguments)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
 

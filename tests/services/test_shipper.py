@@ -23,6 +23,7 @@ from trimtab.records.schema import Column, ColumnType, Schema
 from trimtab.testing.memory_log import MemoryLog
 from trimtab_services.captured import CapturedRequest, CapturedRow, encode
 from trimtab_services.frames import FrameKind, build_frame
+from trimtab_services.places import Place
 from trimtab_services.segment_file import FIRST_FRAME
 from trimtab_services.segments import SegmentWriter
 from trimtab_services.shipper import Shipper, ShipReport, SpoolTakenError
@@ -442,6 +443,17 @@ def test_parts_of_other_origin_do_not_confuse_the_shipper(tmp_path: Path) -> Non
     ship(tmp_path, log)
 
     assert shipped(log) == [1]
+
+
+@given(
+    segment=st.text(st.characters(codec="ascii", exclude_characters="\n"), min_size=1),
+    start=st.integers(0, 10**12 - 1),
+    end=st.integers(0, 10**12 - 1),
+)
+def test_a_place_is_read_back_from_the_name_of_a_part(segment: str, start: int, end: int) -> None:
+    place = Place(segment, start, end)
+
+    assert Place.parse(str(place)) == place
 
 
 steps = st.lists(

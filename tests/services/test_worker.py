@@ -30,6 +30,7 @@ from trimtab.records.promotions import Promotion
 from trimtab.settings import Environment, Settings, load
 from trimtab.supervisor import PortInUseError
 from trimtab_services.listening import listen
+from trimtab_services.nursery import Nursery
 from trimtab_services.worker import Attendant
 
 MODEL = "late-arrival"
@@ -77,9 +78,20 @@ class Platform:
             return [(e.event, e.subject) for e in reversed(stores.ledger.entries(MODEL))]
 
     @property
-    def children(self) -> list[int]:
-        tasks = Path(f"/proc/{self.worker.pid}/task/{self.worker.pid}/children")
-        return [int(pid) for pid in tasks.read_text().split()]
+    def hosts(self) -> list[int]:
+        """The endpoint's processes: started by the worker, or forked by its nursery."""
+        mine = children(self.worker.pid)
+        forking = [pid for pid in mine if runs(pid, "trimtab_services.forking")]
+        cold = [pid for pid in mine if runs(pid, "trimtab_services.host")]
+        return cold + [child for pid in forking for child in children(pid)]
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def runs(pid: int, module: str) -> bool:
+    return module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 @contextmanager
@@ -162,11 +174,11 @@ def test_swaps_lose_nothing_mix_nothing_and_all_is_captured_once(up: Platform, r
         for version in ("2", "1", "2"):
             up.promote(version)
             up.until_served(version)
-        processes = len(up.children)
+        processes = len(up.hosts)
     with Load(up.caller.port, wide) as wide_load:  # its rows fit only version 3
         up.promote("3")
         up.until_served("3")
-        up.wait(lambda: len(up.children) == 1, "the old process to end")
+        up.wait(lambda: len(up.hosts) == 1, "the old process to end")
         enough = len(wide_load.answers) + 20
         up.wait(lambda: len(wide_load.answers) > enough, "answers of version 3")
 
@@ -216,14 +228,14 @@ def test_a_killed_endpoint_comes_back_and_callers_wait_for_it(up: Platform, row:
     told = len(up.events)
     with Load(up.caller.port, row()) as load:
         up.wait(lambda: len(load.answers) > 20, "answers")
-        up.wait(lambda: len(up.children) == 1, "one process")
-        (victim,) = up.children
+        up.wait(lambda: len(up.hosts) == 1, "one process")
+        (victim,) = up.hosts
         os.kill(victim, signal.SIGKILL)
         before = len(load.answers)
         up.wait(lambda: len(load.answers) > before + 20, "answers after the kill")
 
     assert len(load.failures) <= 6  # at most what each caller had under way
-    assert victim not in up.children
+    assert victim not in up.hosts
     assert up.events[told:] == []
 
 
@@ -255,7 +267,7 @@ def test_a_killed_worker_leaves_no_orphan_and_its_port_is_free_again(
     with platform(tmp_path, shelf, project, caller, wait) as up:
         up.promote("1")
         up.until_served("1")
-        (child,) = up.children
+        (child,) = up.hosts
         up.worker.kill()
         listen(up.settings, MODEL).close()
         wait(lambda: not Path(f"/proc/{child}").exists(), "the endpoint to end")
@@ -266,10 +278,13 @@ def test_a_killed_worker_leaves_no_orphan_and_its_port_is_free_again(
 def test_without_a_champion_the_status_says_so(tmp_path: Path, project: Any) -> None:
     settings: Settings = project(tmp_path)
     database = open_database(settings.database_url)
-    attendant = Attendant(settings, MODEL, database, open_log(settings), SystemClock())
+    nursery = Nursery()
+    log, clock = open_log(settings), SystemClock()
+    attendant = Attendant(settings, MODEL, database, log, clock, nursery)
     attendant.look()
     attendant.keeper.step()
     attendant.finish(0)
+    nursery.end()
     with database.transaction() as stores:
         status = stores.endpoints.get(MODEL)
 

@@ -28,8 +28,14 @@ def situations(verdict: Verdict) -> set[Situation]:
     return shown
 
 
-def is_judged(verdict: Verdict) -> bool:
-    """Tell whether a verdict says anything; windows with too few rows do not count."""
+def tells_of(verdict: Verdict, situation: Situation) -> bool:
+    """Tell whether a verdict says anything of a situation, be it yes or no.
+
+    Too few rows say nothing at all, and too few labels nothing of quality: such windows do not
+    count.
+    """
+    if situation is Situation.QUALITY:
+        return verdict.quality is not None and verdict.quality.value is not None
     return verdict.kind is not VerdictKind.NOT_ENOUGH_ROWS
 
 
@@ -46,10 +52,13 @@ def next_steps(
 
     `verdicts` are of the champion: what an older version makes of the same traffic is history.
     """
-    recent = [verdict for verdict in verdicts if is_judged(verdict)][:n]
+    recent = {
+        situation: [verdict for verdict in verdicts if tells_of(verdict, situation)][:n]
+        for situation in Situation
+    }
     resolved = []
     for incident in active:
-        resolution = _resolution(incident, recent, champion, n)
+        resolution = _resolution(incident, recent[incident.situation], champion, n)
         if resolution:
             done = replace(
                 incident, state=IncidentState.RESOLVED, resolved_at=now, resolution=resolution
@@ -58,29 +67,38 @@ def next_steps(
     going_on = {i.situation for i in active} - {i.situation for i in resolved}
     opened = []
     for situation in Situation:
-        showing = [verdict for verdict in recent if situation in situations(verdict)]
+        showing = [v for v in recent[situation] if situation in situations(v)]
         if len(showing) >= k and situation not in going_on:
             opened.append(_incident(situation, showing, n, now))
     return Steps(opened=tuple(opened), resolved=tuple(resolved))
 
 
-def trigger_of(newest: Verdict, active: Sequence[Incident]) -> tuple[Trigger, Incident] | None:
+def trigger_of(
+    verdicts: Sequence[Verdict], active: Sequence[Incident]
+) -> tuple[Trigger, Incident] | None:
     """Tell whether to ask for a new version, and why: what is active and still goes on.
 
-    Broken data never asks, and while it lasts nothing else does: a model trained on it would
-    learn the fault. Loss of quality is the better reason where both are there.
+    `verdicts` are of the champion, newest first. Broken data never asks, and while it lasts
+    nothing else does: a model trained on it would learn the fault. Loss of quality is the better
+    reason where both are there.
     """
     by_situation = {incident.situation: incident for incident in active}
-    shown = situations(newest)
-    if Situation.BROKEN_DATA in by_situation or Situation.BROKEN_DATA in shown:
+    if Situation.BROKEN_DATA in by_situation or _goes_on(verdicts, Situation.BROKEN_DATA):
         return None
     for situation, trigger in (
         (Situation.QUALITY, Trigger.QUALITY),
         (Situation.DRIFT, Trigger.DRIFT),
     ):
-        if situation in by_situation and situation in shown:
+        if situation in by_situation and _goes_on(verdicts, situation):
             return trigger, by_situation[situation]
     return None
+
+
+def _goes_on(verdicts: Sequence[Verdict], situation: Situation) -> bool:
+    """Tell whether the newest window that tells of a situation shows it."""
+    telling = (verdict for verdict in verdicts if tells_of(verdict, situation))
+    newest = next(telling, None)
+    return newest is not None and situation in situations(newest)
 
 
 def _resolution(

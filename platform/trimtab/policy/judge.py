@@ -72,7 +72,7 @@ def _judged(
         note = "there is nothing to compare" if distance is None else "there is no limit for it"
         return _finding(summary, window, FindingKind.NOT_JUDGED, distance, limit, note)
     if limit >= _UNLIKE_ITSELF:
-        note = "it never stays the same, as a date or a counter: no change of it would tell"
+        note = "every stretch of the training rows differs from the others as much: it cannot tell"
         return _finding(summary, window, FindingKind.NOT_JUDGED, distance, limit, note)
     kind = FindingKind.DRIFTED if distance > limit else FindingKind.STABLE
     strange = window.unreadable

@@ -123,6 +123,6 @@ def _unsureness(independent: int) -> float:
     """Widen a fitted tail by what so few windows leave unknown, about as Student's t does.
 
     Tried on autocorrelated series of 4 to 11 windows: the false alarms of a rate of 1 in 13 fell
-    from 9 to 22% to 6 to 10% (an autocorrelation of 0.9 between rows, 500 rows a window).
+    from 9 to 22% to 6 to 11% (an autocorrelation of 0.9 between rows, 500 rows a window).
     """
     return 1 + 1.5 / max(1, independent - 1)

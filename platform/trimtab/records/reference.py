@@ -13,7 +13,7 @@ class ColumnSummary:
 
     name: str
     counts: tuple[int, ...]
-    """Rows in each bin, or of each category."""
+    """Rows in each bin; or of each category, and last of all the categories that are not listed."""
     edges: tuple[float, ...] = ()
     """Inner edges of the bins of a numeric column, rising; empty for categories."""
     categories: tuple[str, ...] = ()

@@ -48,7 +48,7 @@ class Quality:
 
     metric: str
     value: float | None
-    """None while there are no labels."""
+    """None while there are too few labels to tell."""
     limit: float
     """Above it the loss is worse than the version's own promise."""
     labelled: int

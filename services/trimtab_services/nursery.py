@@ -1,0 +1,118 @@
+"""Endpoints and proofs that start warm: forked by a process that did all the imports already.
+
+A cold start costs five seconds of a CPU, a warm one a third of a second.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from .backoff import Backoff
+from .children import BASE_ENVIRONMENT, end_with_parent, passed_on
+
+_ANSWER_SECONDS = 10.0
+"""A fork takes milliseconds; on a machine that swaps it may take longer."""
+
+
+class Forked:
+    """A process that somebody else forked for us; the kernel's handle cannot mean another one."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._handle = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        """Give 0 when it has ended; nobody tells us how."""
+        return 0 if select.select([self._handle], [], [], 0)[0] else None
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, if it still runs."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, sig)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end. Raises subprocess.TimeoutExpired."""
+        if not select.select([self._handle], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+        return 0
+
+
+class Channel:
+    """A way to ask the forking process."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.end = end
+        end.settimeout(_ANSWER_SECONDS)
+
+    def fork(
+        self, do: str, path: Path, environment: Mapping[str, str], folder: Path, fds: Sequence[int]
+    ) -> Forked:
+        """Have something forked. Raises OSError or ValueError when that is not to be had."""
+        order = {
+            "do": do,
+            "path": str(path),
+            "environment": dict(environment),
+            "folder": str(folder),
+        }
+        socket.send_fds(self.end, [json.dumps(order).encode()], list(fds))
+        return Forked(json.loads(self.end.recv(1 << 10))["pid"])
+
+
+class Nursery:
+    """Keeps a `trimtab_services.forking` running; it is warm some seconds after its start."""
+
+    def __init__(self) -> None:
+        self._trouble = Backoff()
+        self._start()
+
+    def _start(self) -> None:
+        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with its:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "trimtab_services.forking", str(its.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[its.fileno()],
+                env={**passed_on(), **BASE_ENVIRONMENT},
+                preexec_fn=end_with_parent,
+            )
+        self.channel = Channel(mine)
+        """The way to ask it; see first whether it `fits`."""
+        self._code = ""
+
+    def step(self) -> None:
+        """Start it again when it has ended; without it, all goes on from cold."""
+        if self._process.poll() is not None and self._trouble.is_due:
+            self._trouble.failed()
+            self.channel.end.close()
+            self._start()
+
+    def fits(self, code_sha256: str) -> bool:
+        """Tell whether it is warm, with just this code."""
+        if not self._code and select.select([self.channel.end], [], [], 0)[0]:
+            with suppress(OSError, ValueError):
+                self._code = json.loads(self.channel.end.recv(1 << 10))["code_sha256"]
+        return self._process.poll() is None and self._code == code_sha256
+
+    def another_channel(self) -> socket.socket:
+        """Make a channel for another process to ask by."""
+        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with its:
+            socket.send_fds(self.channel.end, [b'{"do": "connect"}'], [its.fileno()])
+        return mine
+
+    def end(self) -> None:
+        """End it, and what it forked with it."""
+        self.channel.end.close()
+        self._process.terminate()
+        self._process.wait()
