@@ -80,17 +80,18 @@ class Watch:
         return Due(window=window, champion=promotions[0].version, promoted=promoted)
 
     def _judge_all(self, due: Due) -> list[Verdict]:
-        """Judge the champion, asked or not, and then every older version that was asked."""
+        """Judge every version that was asked, the champion first; it alone when none was."""
+        versions = dict.fromkeys([due.champion, *due.promoted])
+        read = {version: self._read(version, due.window) for version in versions}
+        asked = [version for version in versions if read[version] is not None]
         verdicts = []
-        for version in dict.fromkeys([due.champion, *due.promoted]):
-            logged = self._read(version, due.window)
-            if version == due.champion:
-                verdicts.append(self._judge(version, due.window, logged))
-            elif logged is not None:
-                try:
-                    verdicts.append(self._judge(version, due.window, logged))
-                except UnknownVersionError as error:  # deleted since; the champion still counts
-                    log.warning("Not judged in %s: %s", due.window, error)
+        for version in asked or [due.champion]:
+            try:
+                verdicts.append(self._judge(version, due.window, read[version]))
+            except UnknownVersionError as error:  # deleted since; the champion still counts
+                if version == due.champion:
+                    raise
+                log.warning("Not judged in %s: %s", due.window, error)
         return verdicts
 
     def _judge(self, version: str, window: Window, logged: LoggedRows | None) -> Verdict:

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier, XGBRegressor
 
+from trimtab.adapters.predictor import raw_output
 from trimtab.records.contracts import Contract
 from trimtab.settings.project import Candidate, Metric
 
@@ -34,6 +35,15 @@ _TREES: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """A fitted candidate, and what it says of all rows it was given."""
+
+    pipeline: Pipeline
+    output: np.ndarray
+    """Straight from the learner: preparing the rows once more would cost as much as fitting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """What a candidate is made of, but for the rows."""
 
@@ -42,26 +52,28 @@ class Recipe:
     metric: Metric
     seed: int
 
-    def fit(self, inputs: pd.DataFrame, truth: np.ndarray, fitted: int) -> Pipeline:
+    def fit(self, inputs: pd.DataFrame, truth: np.ndarray, fitted: int) -> Learned:
         """Fit on the first `fitted` rows; the rest only tells trees when to stop growing."""
         older = inputs.iloc[:fitted]
         pipeline = self._build(older)
         prepare, learner = pipeline[:-1], pipeline[-1]
-        prepared = prepare.fit_transform(older)
-        if self.candidate != "xgboost":
-            learner.fit(prepared, truth[:fitted])
-            return pipeline
-        newer = (prepare.transform(inputs.iloc[fitted:]), truth[fitted:])
-        learner.set_params(early_stopping_rounds=_PATIENCE)
-        learner.fit(prepared, truth[:fitted], eval_set=[newer], verbose=False)
-        return pipeline
+        known, new = prepare.fit_transform(older), prepare.transform(inputs.iloc[fitted:])
+        if self.candidate == "xgboost":
+            learner.set_params(early_stopping_rounds=_PATIENCE)
+            learner.fit(known, truth[:fitted], eval_set=[(new, truth[fitted:])], verbose=False)
+        else:
+            learner.fit(known, truth[:fitted])
+        output = [raw_output(learner, prepared) for prepared in (known, new)]
+        return Learned(pipeline=pipeline, output=np.concatenate(output))
 
-    def refit(self, earlier: Pipeline, inputs: pd.DataFrame, truth: np.ndarray) -> Pipeline:
+    def refit(self, earlier: Pipeline, inputs: pd.DataFrame, truth: np.ndarray) -> Learned:
         """Fit anew on all rows; trees grow to the size that was found best before."""
         fresh = self._build(inputs)
         if trees := trees_of(earlier):
             fresh[-1].set_params(n_estimators=trees)
-        return fresh.fit(inputs, truth)
+        known = fresh[:-1].fit_transform(inputs)
+        fresh[-1].fit(known, truth)
+        return Learned(pipeline=fresh, output=raw_output(fresh[-1], known))
 
     def _build(self, inputs: pd.DataFrame) -> Pipeline:
         """Make preparation and learner in one, so that training and serving cannot differ."""

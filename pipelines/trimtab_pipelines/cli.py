@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
+from rich.markup import escape
 
 from trimtab.cli import console, project_option
 from trimtab.errors import ExitCode, RegistryUnreachableError
@@ -175,8 +176,8 @@ def _teller(update: Callable[[str], None]) -> Callable[[str], None]:
     began = time.monotonic()
 
     def say(step: str) -> None:
-        console.print(f"[dim]{time.monotonic() - began:6.1f} s[/]  {step}")
-        update(step)
+        console.print(f"[dim]{time.monotonic() - began:6.1f} s[/]  {escape(step)}")
+        update(escape(step))
 
     return say
 

@@ -29,6 +29,7 @@ class FirstVersions:
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
     _attempts: dict[str, int] = field(default_factory=dict)
+    _last: dict[str, str] = field(default_factory=dict)
     _not_before: dict[str, float] = field(default_factory=dict)
 
     def ask(self, models: Iterable[str]) -> None:
@@ -44,6 +45,7 @@ class FirstVersions:
             return False
         newest = next(iter(stores.requests.recent(model, limit=1)), None)
         if newest is not None and newest.state.is_open:
+            self._count(newest)
             return False
         attempts = self._attempts.get(model, 0)
         pause = min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE) if attempts else 0.0
@@ -63,5 +65,11 @@ class FirstVersions:
         if not stores.requests.ask(request):
             return  # another worker was faster
         stores.ledger.append(entry(Event.ASKED, model, request.id, at=now, reasons=request.reasons))
-        self._attempts[model] = self._attempts.get(model, 0) + 1
-        self._not_before.pop(model, None)  # the next pause begins when this attempt has ended
+        self._count(request)
+
+    def _count(self, attempt: RetrainRequest) -> None:
+        """Count an attempt, of whatever process; the next pause begins when it has ended."""
+        if self._last.get(attempt.model) != attempt.id:
+            self._last[attempt.model] = attempt.id
+            self._attempts[attempt.model] = self._attempts.get(attempt.model, 0) + 1
+            self._not_before.pop(attempt.model, None)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from trimtab.adapters.device import DeviceChoice
-from trimtab.adapters.predictor import Answers, Predictor
+from trimtab.adapters.predictor import Answers, Predictor, answers_of
 from trimtab.policy.losses import losses
 from trimtab.records.contracts import Contract
 from trimtab.settings.project import Candidate, ModelSettings
@@ -60,8 +60,7 @@ def fit_candidates(
         recipe = Recipe(
             candidate=name, contract=checked.contract, metric=model.metric, seed=model.train.seed
         )
-        pipeline = recipe.fit(checked.inputs, checked.truth, fitted)
-        candidate = _measure(recipe, pipeline, checked, fitted)
+        candidate = _fit(recipe, checked, fitted)
         progress(
             f"{name}: {model.metric} {candidate.validation_loss:.4f} on validation rows, "
             f"{candidate.train_loss:.4f} on training rows"
@@ -75,8 +74,9 @@ def predictor_of(contract: Contract, pipeline: Pipeline) -> Predictor:
     return Predictor(contract, pipeline, _HERE)
 
 
-def _measure(recipe: Recipe, pipeline: Pipeline, checked: Checked, fitted: int) -> Fitted:
-    answers = predictor_of(checked.contract, pipeline).predict(checked.inputs)
+def _fit(recipe: Recipe, checked: Checked, fitted: int) -> Fitted:
+    learned = recipe.fit(checked.inputs, checked.truth, fitted)
+    answers = answers_of(checked.contract, learned.output)
     found = losses(
         recipe.metric,
         checked.contract,
@@ -84,4 +84,6 @@ def _measure(recipe: Recipe, pipeline: Pipeline, checked: Checked, fitted: int) 
         answers.predictions,
         checked.labels.to_numpy(dtype=object),
     )
-    return Fitted(recipe=recipe, pipeline=pipeline, answers=answers, losses=found, fitted=fitted)
+    return Fitted(
+        recipe=recipe, pipeline=learned.pipeline, answers=answers, losses=found, fitted=fitted
+    )

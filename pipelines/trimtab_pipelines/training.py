@@ -2,19 +2,15 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 from mlflow.models import Model
 
 from trimtab.adapters.mlflow_registry import MANIFEST_TAG, TRAINED_UNTIL_TAG
-from trimtab.policy.reference import build_reference, promise_quality
-from trimtab.records.reference import Reference
 from trimtab.records.versions import ModelVersion
 from trimtab.settings.loading import Settings
 from trimtab.settings.project import ModelSettings
@@ -24,14 +20,14 @@ from .check import Checked, check
 from .collect import collect, known_rows
 from .description import describe
 from .facts import TRAINED_ROWS_TAG
-from .fitting import Fitted, fit_candidates, predictor_of
+from .fitting import Fitted, fit_candidates
+from .making import make_version
 from .plots import draw
-from .requirements import code_version, pinned_requirements
+from .requirements import code_version
 from .snapshot import Snapshot, dataset_input, take_snapshot
 from .split import Split, split_by_time
 from .tracking import REQUEST_TAG, TrainingRun, registered_version, training_run
 from .validation import baseline_loss, choose, metrics
-from .version_folder import output_of, write_evidence, write_model
 
 Say = Callable[[str], None]
 """Tells people how far the work is."""
@@ -89,7 +85,10 @@ def _train(
     with tempfile.TemporaryDirectory(prefix="trimtab-") as scratch:
         draw(Path(scratch) / "plots", best, checked)
         run.log_folder(Path(scratch) / "plots", "plots")
-        model_id, sha256 = _write(run, Path(scratch) / "model", best, checked, split, model)
+        model_id, location = run.open_model(name)
+        about = Model(artifact_path=location, run_id=run.id, model_id=model_id)
+        sha256 = make_version(Path(scratch) / "model", best, checked, split, model, about)
+        run.upload_model(model_id, Path(scratch) / "model")
     tags = _version_tags(snapshot, split, best, sha256, request_id)
     text = describe(best, candidates, measured, baseline, snapshot, split, model)
     run.log(tags={"mlflow.note.content": text})
@@ -115,53 +114,6 @@ def _log_candidate(
         params={f"{candidate.name}.{k}": v for k, v in parameters(candidate.pipeline).items()},
         metrics={f"{candidate.name}.{k}": v for k, v in found.items()},
     )
-
-
-def _write(
-    run: TrainingRun,
-    folder: Path,
-    best: Fitted,
-    checked: Checked,
-    split: Split,
-    model: ModelSettings,
-) -> tuple[str, str]:
-    """Fit the best candidate on all rows and upload its folder; give its id and manifest's hash."""
-    final = best.recipe.refit(best.pipeline, checked.inputs, checked.truth)
-    output = output_of(checked.contract, predictor_of(checked.contract, final), checked.inputs)
-    model_id, location = run.open_model(checked.contract.model)
-    about = Model(artifact_path=location, run_id=run.id, model_id=model_id)
-    write_model(folder, final, checked, pinned_requirements(final), about)
-    reference = _reference(best, checked, split, output, model)
-    sha256 = write_evidence(folder, final, checked, reference, output, model.train.seed)
-    run.upload_model(model_id, folder)
-    return model_id, sha256
-
-
-def _reference(
-    best: Fitted, checked: Checked, split: Split, output: np.ndarray, model: ModelSettings
-) -> Reference:
-    times = None if model.time is None else split.seen[model.time].reset_index(drop=True)
-    watch = model.monitor
-    rate = watch.false_alarms.per(watch.window)
-    reference = build_reference(
-        checked.inputs,
-        output,
-        times,
-        checked.contract.schema,
-        window=watch.window,
-        false_alarms=rate,
-        min_rows=watch.min_rows,
-        seed=model.train.seed,
-    )
-    quality = promise_quality(
-        best.losses[split.fitted :],
-        None if times is None else times.iloc[split.fitted :],
-        metric=model.metric,
-        window=watch.window,
-        false_alarms=rate,
-        seed=model.train.seed,
-    )
-    return replace(reference, quality=quality)
 
 
 def _version_tags(

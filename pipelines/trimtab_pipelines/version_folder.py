@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from trimtab.adapters.golden import replay_golden, write_golden
 from trimtab.adapters.manifest import write_manifest
-from trimtab.adapters.predictor import CONTRACT_FILE, TRUSTED, Predictor
+from trimtab.adapters.predictor import CONTRACT_FILE, TRUSTED, Answers, Predictor
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import to_json
 from trimtab.records.reference import OUTPUT, Reference
@@ -76,9 +76,8 @@ def write_evidence(
     return write_manifest(folder)
 
 
-def output_of(contract: Contract, predictor: Predictor, inputs: pd.DataFrame) -> np.ndarray:
+def watched_output(contract: Contract, answers: Answers) -> np.ndarray:
     """Give the output that the monitor watches: a probability, a class's name, or a number."""
-    answers = predictor.predict(inputs)
     if contract.task is Task.BINARY and answers.probabilities is not None:
         return np.asarray(answers.probabilities[:, 1])
     if contract.task is Task.MULTICLASS:

@@ -6,7 +6,7 @@ a function call, and time moves when the test says so.
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from mlflow.models import Model
 from trimtab.adapters.manifest import verify_manifest
 from trimtab.adapters.predictor import Predictor
 from trimtab.adapters.sql import SqlDatabase, open_database
-from trimtab.policy.reference import build_reference, promise_quality
 from trimtab.records.incidents import IncidentState
 from trimtab.records.labels import Label
 from trimtab.records.logged import log_schema
@@ -34,12 +33,11 @@ from trimtab_monitoring.versions import Versions
 from trimtab_monitoring.watching import Watch
 from trimtab_pipelines.bench import Bench
 from trimtab_pipelines.check import check
-from trimtab_pipelines.fitting import fit_candidates, predictor_of
+from trimtab_pipelines.fitting import fit_candidates
+from trimtab_pipelines.making import make_version
 from trimtab_pipelines.pursuing import Pursuit
-from trimtab_pipelines.requirements import pinned_requirements
 from trimtab_pipelines.split import split_by_time
 from trimtab_pipelines.validation import baseline_loss, choose
-from trimtab_pipelines.version_folder import output_of, write_evidence, write_model
 
 MODEL = "churn"
 START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
@@ -147,40 +145,16 @@ class Loop:
         checked = check(split.seen, split.fitted, model, chosen)
         candidates = fit_candidates(checked, split.fitted, chosen, lambda _: None)
         best = choose(candidates, baseline_loss(checked, split.fitted, chosen), chosen)
-        final = best.recipe.refit(best.pipeline, checked.inputs, checked.truth)
         number = str(len(self.registry.versions(model)) + 1)
         folder = self.folder / "registry" / number
         about = Model(artifact_path="model", run_id=number)
-        write_model(folder, final, checked, pinned_requirements(final), about)
-        monitor = chosen.monitor
-        rate = monitor.false_alarms.per(monitor.window)
-        output = output_of(checked.contract, predictor_of(checked.contract, final), checked.inputs)
-        times = split.seen["at"].reset_index(drop=True)
-        reference = build_reference(
-            checked.inputs,
-            output,
-            times,
-            checked.contract.schema,
-            window=monitor.window,
-            false_alarms=rate,
-            min_rows=monitor.min_rows,
-            seed=0,
-        )
-        quality = promise_quality(
-            best.losses[split.fitted :],
-            times.iloc[split.fitted :],
-            metric=chosen.metric,
-            window=monitor.window,
-            false_alarms=rate,
-            seed=0,
-        )
-        reference = replace(reference, quality=quality)
+        sha256 = make_version(folder, best, checked, split, chosen, about)
         version = ModelVersion(
             model=model,
             version=number,
             run_id=number,
             trained_until=split.trained_until,
-            manifest_sha256=write_evidence(folder, final, checked, reference, output, 0),
+            manifest_sha256=sha256,
         )
         self.registry.add(version, folder)
         return version

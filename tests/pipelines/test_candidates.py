@@ -88,7 +88,7 @@ def test_a_candidate_learns_from_all_kinds_of_columns_and_survives_its_file(
     tmp_path: Path, task: str, candidate: Candidate
 ) -> None:
     data = checked(task)
-    pipeline = recipe(candidate, data).fit(data.inputs, data.truth, FITTED)
+    pipeline = recipe(candidate, data).fit(data.inputs, data.truth, FITTED).pipeline
     here = predictor_of(data.contract, pipeline).predict(data.inputs)
     skops.io.dump(pipeline, tmp_path / MODEL_FILE)
     (tmp_path / CONTRACT_FILE).write_bytes(to_json(data.contract))
@@ -116,7 +116,7 @@ def _skill(data: Checked, answers: Answers) -> float:
 @pytest.mark.parametrize(("task", "candidate"), PAIRS)
 def test_rows_unlike_any_in_training_are_answered(task: str, candidate: Candidate) -> None:
     data = checked(task)
-    pipeline = recipe(candidate, data).fit(data.inputs, data.truth, FITTED)
+    pipeline = recipe(candidate, data).fit(data.inputs, data.truth, FITTED).pipeline
     strange = data.inputs.head(3).copy()
     strange[["text", "rare"]] = "never seen"
     strange[["mean radius", "n"]] = [1e12, np.nan]
@@ -134,7 +134,7 @@ def test_the_same_rows_and_seed_give_the_same_model(candidate: Candidate) -> Non
     data = checked("binary")
     first, second = (
         predictor_of(
-            data.contract, recipe(candidate, data).fit(data.inputs, data.truth, FITTED)
+            data.contract, recipe(candidate, data).fit(data.inputs, data.truth, FITTED).pipeline
         ).predict(data.inputs)
         for _ in range(2)
     )
@@ -145,9 +145,9 @@ def test_the_same_rows_and_seed_give_the_same_model(candidate: Candidate) -> Non
 def test_trees_stop_growing_and_are_refitted_to_the_size_that_was_best() -> None:
     data = checked("binary")
     made = recipe("xgboost", data)
-    earlier = made.fit(data.inputs, data.truth, FITTED)
+    earlier = made.fit(data.inputs, data.truth, FITTED).pipeline
 
-    final = made.refit(earlier, data.inputs, data.truth)
+    final = made.refit(earlier, data.inputs, data.truth).pipeline
 
     trees = trees_of(earlier)
     assert trees is not None
@@ -162,7 +162,7 @@ def test_zero_is_a_number_to_trees_and_not_a_gap() -> None:
     rows = pd.DataFrame({"x": x, "s": random.choice(["a", "b"], 2000), "y": x == 0})
     model = ModelSettings.model_validate({"task": "binary", "source": "x.csv", "target": "y"})
     data = check(rows, 1500, "m", model)
-    pipeline = recipe("xgboost", data).fit(data.inputs, data.truth, 1500)
+    pipeline = recipe("xgboost", data).fit(data.inputs, data.truth, 1500).pipeline
 
     asked = pd.DataFrame({"x": [0.0, np.nan], "s": ["a", "a"]})
     shares = predictor_of(data.contract, pipeline).predict(asked).probabilities
@@ -180,7 +180,9 @@ def test_absolute_errors_are_learned_as_absolute_errors() -> None:
     data = check(rows, 1500, "m", model)
     means = {}
     for metric in ("squared_error", "absolute_error"):
-        pipeline = recipe("xgboost", data, metric=metric).fit(data.inputs, data.truth, 1500)
+        pipeline = (
+            recipe("xgboost", data, metric=metric).fit(data.inputs, data.truth, 1500).pipeline
+        )
         means[metric] = _numbers(predictor_of(data.contract, pipeline).predict(rows)).mean()
 
     assert means["squared_error"] == pytest.approx(1, abs=0.15)
@@ -189,6 +191,6 @@ def test_absolute_errors_are_learned_as_absolute_errors() -> None:
 
 def test_settings_worth_knowing_are_told() -> None:
     data = checked("binary")
-    linear = recipe("logistic", data).fit(data.inputs, data.truth, FITTED)
+    linear = recipe("logistic", data).fit(data.inputs, data.truth, FITTED).pipeline
 
     assert parameters(linear) == {"C": 1.0, "max_iter": 300, "tol": 1e-3}

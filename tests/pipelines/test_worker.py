@@ -91,6 +91,19 @@ def test_first_versions_that_fail_are_asked_for_again_after_longer_and_longer_pa
     assert pauses == [20, 20, 20, 20, 30, 50, 70], "a pause begins at the look after the end"
 
 
+def test_a_failure_that_another_worker_saw_coming_makes_this_one_pause_too(loop: Loop) -> None:
+    mine, theirs = (FirstVersions(loop.database, loop.clock, Stopwatch()) for _ in range(2))
+    mine.ask(["late"])
+    theirs.ask(["late"])
+    with loop.database.transaction() as stores:
+        claimed = stores.requests.claim(["late"], "worker", LEASE)
+        assert claimed is not None
+        stores.requests.finish(_failed(claimed), "worker")
+    theirs.ask(["late"])
+
+    assert loop.events() == ["retrain requested"]
+
+
 def _failed(request: RetrainRequest) -> RetrainRequest:
     return replace(request, state=RequestState.FAILED)
 

@@ -10,6 +10,7 @@ from mlflow.environment_variables import (
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
     MLFLOW_HTTP_REQUEST_MAX_RETRIES,
     MLFLOW_HTTP_REQUEST_TIMEOUT,
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT,
 )
 from mlflow.exceptions import MlflowException
 from tenacity import (
@@ -38,6 +39,7 @@ def connect(tracking_uri: str) -> MlflowClient:
     os.environ[MLFLOW_HTTP_REQUEST_MAX_RETRIES.name] = "0"
     os.environ[MLFLOW_HTTP_REQUEST_TIMEOUT.name] = "30"
     os.environ[MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.name] = "false"
+    os.environ[MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.name] = "true"
     return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
 
 

@@ -25,8 +25,8 @@ TRUSTED = (
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
 )
-"""What a model file may hold besides scikit-learn's and numpy's own. The list inside the file itself
-counts for nothing."""
+"""What a model file may hold besides scikit-learn's and numpy's own types. The list inside the
+file itself counts for nothing."""
 
 
 class UntrustedModelError(TrimtabError):
@@ -71,13 +71,22 @@ class Predictor:
     def predict(self, inputs: pd.DataFrame) -> Answers:
         """Answer every row. Raises FrameError when the rows do not fit the contract."""
         frame = coerce(inputs, self.contract.schema)
-        if not self.contract.task.is_classification:
-            values = np.asarray(self._pipeline.predict(frame), dtype=float)
-            return Answers(predictions=[float(v) for v in values], probabilities=None)
-        probabilities = np.asarray(self._pipeline.predict_proba(frame), dtype=float)
-        classes = self.contract.classes
-        chosen = [classes[i] for i in probabilities.argmax(axis=1)]
-        return Answers(predictions=list(chosen), probabilities=probabilities)
+        return answers_of(self.contract, raw_output(self._pipeline, frame))
+
+
+def raw_output(model: Any, inputs: Any) -> np.ndarray:
+    """Ask a model, or only its last step: probabilities where it has them, else numbers."""
+    ask = getattr(model, "predict_proba", model.predict)
+    return np.asarray(ask(inputs), dtype=float)
+
+
+def answers_of(contract: Contract, output: np.ndarray) -> Answers:
+    """Put a model's output into the words of its contract."""
+    if not contract.task.is_classification:
+        return Answers(predictions=list(output.tolist()), probabilities=None)
+    classes = contract.classes
+    chosen = [classes[i] for i in output.argmax(axis=1)]
+    return Answers(predictions=list(chosen), probabilities=output)
 
 
 def _place(learner: Any, wanted: Literal["auto", "cpu", "cuda"]) -> DeviceChoice:

@@ -23,6 +23,8 @@ _COLOURS = {
     "served": "cyan",
 }
 
+_UNTOLD = {"window measured"}  # late labels come with nearly every window
+
 
 def narrate(entry: "LedgerEntry") -> Text:
     """Put a ledger entry in one line: when, what happened to which model, and why."""
@@ -59,4 +61,4 @@ class Story:
         fresh = list(takewhile(lambda entry: entry != self._told, newest))
         if fresh:
             self._told = fresh[0]
-        return reversed(fresh)
+        return (entry for entry in reversed(fresh) if entry.event not in _UNTOLD)

@@ -15,7 +15,7 @@ class EndpointStatus:
     device: str | None
     """Where it computes: `cpu` or `cuda`."""
     answered: int
-    """Requests answered with predictions since the capture spool was made."""
+    """Requests answered, refusals included, since the capture spool was made."""
     captured: int
     dropped: int
     """Requests that were answered but could not be captured."""

@@ -1,0 +1,63 @@
+"""Captured requests for tests: one number says all about each."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from trimtab.errors import UnknownVersionError
+from trimtab.records.contracts import Contract, Task
+from trimtab.records.schema import Column, ColumnType, Schema
+
+from .captured import CapturedRequest, CapturedRow, encode
+from .segments import SegmentWriter
+
+MODEL = "late"
+NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)
+
+
+def contract_of(version: str) -> Contract:
+    """Give the contract, with the one input `temp`, of any version that is a number."""
+    if not version.isdigit():
+        raise UnknownVersionError(MODEL, version)
+    columns = (Column(name="temp", type=ColumnType.DOUBLE, required=True),)
+    schema = Schema(columns=columns)
+    return Contract(model=MODEL, task=Task.BINARY, target="y", schema=schema, classes=("n", "y"))
+
+
+def request(
+    number: int, *, version: str = "1", temps: Sequence[object] = (1.5,), status: int = 200
+) -> tuple[bytes, bytes]:
+    """Give the id and the payload of a request that came so many seconds after noon."""
+    made = CapturedRequest(
+        request_id=f"{number:032x}",
+        version=version,
+        received=NOON,
+        status=status,
+        latency_us=900,
+        source="test",
+        device="cpu",
+        detail=None if status < 400 else "refused",
+        rows=[
+            CapturedRow(
+                prediction_id=f"{number}-{i}",
+                key=None,
+                time=NOON + timedelta(seconds=number),
+                inputs={"temp": temp},
+                prediction="y",
+                probabilities=[0.25, 0.75],
+            )
+            for i, temp in enumerate(temps)
+        ],
+    )
+    return number.to_bytes(16, "big"), encode(made)
+
+
+def capture(spool: Path, *requests: tuple[bytes, bytes]) -> Path:
+    """Capture requests by a writer that ends at once; give its segment."""
+    before = set(spool.glob("*.seg"))
+    with closing(SegmentWriter(spool)) as writer:
+        for request_id, payload in requests:
+            writer.append(request_id, payload)
+    (segment,) = set(spool.glob("*.seg")) - before
+    return segment

@@ -1,0 +1,202 @@
+"""The verbs of pipelines, as a person at a terminal meets them."""
+
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from click.testing import CliRunner, Result
+
+from trimtab.adapters.opening import open_database, open_registry
+from trimtab.errors import RegistryUnreachableError, UnknownModelError, UnknownVersionError
+from trimtab.records.requests import RequestState, Trigger
+from trimtab.records.versions import Alias
+from trimtab.settings import load
+from trimtab_pipelines import cli
+from trimtab_pipelines.asking import RequestOpenError, train_by_hand
+from trimtab_pipelines.by_hand import AlreadyChampionError, NothingBeforeError
+
+Loop = Any  # the conftest's; it is no module that could be imported
+Verb = Callable[..., Result]
+
+
+@pytest.fixture
+def run(project: Path) -> Verb:
+    """Run a verb in the project's folder."""
+
+    def verb(name: str, *args: str) -> Result:
+        return CliRunner().invoke(getattr(cli, name), [*args, "--project", str(project)])
+
+    return verb
+
+
+def on(project: Path, port: int, model: str = "late") -> None:
+    """Set the project's MLflow port, and its model's name."""
+    path = project / "trimtab.toml"
+    toml = path.read_text().replace("models.late", f"models.{model}")
+    learner = f'[models.{model}.train]\ncandidates = ["logistic"]\n'
+    path.write_text(f"{toml}\n{learner}[platform]\nmlflow_port = {port}\n")
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(600)
+def test_a_person_trains_promotes_and_rolls_back(
+    run: Verb, project: Path, mlflow_server: str
+) -> None:
+    model = f"m-{uuid4().hex[:10]}"
+    on(project, int(mlflow_server.rpartition(":")[2]), model)
+    settings = load(project)
+    database, registry = open_database(settings), open_registry(settings)
+
+    def champion() -> str | None:
+        with database.transaction() as stores:
+            current = stores.promotions.current(model)
+        version = registry.aliased(model, Alias.CHAMPION)
+        assert version == (current.version if current else None), "MLflow's alias follows"
+        return version
+
+    first = run("train", model)
+    assert first.exit_code == 0, first.output
+    assert "Gate: passed, compared with the baseline" in first.output
+    assert f"#/models/{model}/versions/1" in first.output
+    assert champion() == "1"
+
+    again = run("train", model)
+    assert again.exit_code == 3, "the same rows give the same model, which is no better"
+    assert "compared with champion 1" in again.output
+    assert champion() == "1"
+
+    refused = run("promote", model, "2")
+    assert refused.exit_code == 3
+    assert "not promoted" in refused.output
+    forced = run("promote", model, "2", "--force", "--why", "to see what happens")
+    assert forced.exit_code == 0, forced.output
+    assert "to see what happens" in forced.output
+    assert champion() == "2"
+
+    back = run("rollback", model, "--why", "seen enough")
+    assert back.exit_code == 0, back.output
+    assert champion() == "1"
+    assert isinstance(run("rollback", model).exception, NothingBeforeError)
+    assert isinstance(run("promote", model, "1").exception, AlreadyChampionError)
+    assert isinstance(run("promote", model, "9").exception, UnknownVersionError)
+    with database.transaction() as stores:
+        assert stores.ledger.verify() > 0
+        tags = {v.version: v.tags["trimtab.gate"] for v in registry.versions(model)}
+    assert tags == {"1": "passed", "2": "rejected"}
+
+
+@pytest.mark.parametrize(("verb", "args"), [("train", []), ("promote", ["1"]), ("rollback", [])])
+def test_without_mlflow_a_verb_says_what_to_start_and_leaves_nothing(
+    run: Verb, project: Path, verb: str, args: list[str]
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        on(project, probe.getsockname()[1])
+
+    result = run(verb, "late", *args)
+    assert isinstance(result.exception, RegistryUnreachableError)
+    assert "trimtab up" in str(result.exception)
+    assert "TRIMTAB_TRACKING_URI" in str(result.exception)
+    assert not (project / ".trimtab").exists()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["promote", "late", "1", "--force"],
+        ["promote", "late", "1", "--why", "because"],
+        ["train", "late", "--until", "soon"],
+        ["train"],
+    ],
+)
+def test_wrong_use_is_exit_code_2(run: Verb, args: list[str]) -> None:
+    result = run(*args)
+
+    assert result.exit_code == 2
+    assert "Usage:" in result.output
+
+
+@pytest.mark.parametrize("verb", ["train", "promote", "rollback"])
+def test_an_unknown_model_is_named_before_anything_is_opened(run: Verb, verb: str) -> None:
+    result = run(verb, "early", *(["1"] if verb == "promote" else []))
+
+    assert isinstance(result.exception, UnknownModelError)
+    assert "late" in str(result.exception)
+
+
+@pytest.mark.parametrize("verb", ["train", "promote", "rollback", "demo"])
+def test_help_teaches_by_an_example(verb: str) -> None:
+    shown = CliRunner().invoke(getattr(cli, verb), ["--help"])
+
+    assert f"Example: trimtab {verb}" in shown.output
+
+
+def by_hand(loop: Loop, said: list[str] | None = None) -> Any:
+    say = said.append if said is not None else lambda step: None
+    return train_by_hand(loop.bench, "late", actor="ada", say=say)
+
+
+def test_training_by_hand_files_claims_and_ends_a_request(loop: Loop) -> None:
+    loop.shop.skills = [2.0]
+    said: list[str] = []
+    ended = by_hand(loop, said).request
+
+    assert (ended.state, ended.trigger, ended.asked_by) == (
+        RequestState.PROMOTED,
+        Trigger.MANUAL,
+        "ada",
+    )
+    assert loop.events()[0] == "retrain requested"
+    assert said[0] == "deciding"
+    assert said[-1] == "version 1: promoted"
+
+
+def test_training_by_hand_takes_up_a_request_that_nobody_works_on(loop: Loop) -> None:
+    loop.shop.skills = [2.0]
+    loop.ask(Trigger.DRIFT)  # claimed by a worker ...
+    with loop.database.transaction() as stores:
+        stores.requests.renew("r1", "worker", timedelta(seconds=-1))  # ... that died
+    ended = by_hand(loop).request
+
+    assert ended.id == "r1"
+    assert ended.state is RequestState.PROMOTED
+
+
+def test_training_by_hand_does_not_get_in_the_way_of_another_one(loop: Loop) -> None:
+    loop.ask(Trigger.DRIFT)
+
+    with pytest.raises(RequestOpenError, match="under way"):
+        by_hand(loop)
+    assert loop.state() is RequestState.RUNNING
+    assert loop.events() == []
+
+
+def test_an_interrupted_training_is_written_down_as_that(loop: Loop) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    loop.shop.while_training = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        by_hand(loop)
+    with loop.database.transaction() as stores:
+        [request] = stores.requests.recent("late")
+
+    assert request.state is RequestState.FAILED
+    assert request.reasons[-1] == "interrupted by ada"
+
+
+def test_losing_mlflow_in_the_middle_ends_a_training_by_hand(loop: Loop) -> None:
+    def away() -> None:
+        raise RegistryUnreachableError("http://127.0.0.1:9")
+
+    loop.shop.while_training = away
+    with pytest.raises(RegistryUnreachableError):
+        by_hand(loop)
+    with loop.database.transaction() as stores:
+        [request] = stores.requests.recent("late")
+
+    assert request.state is RequestState.FAILED, "nobody else would take it up"
