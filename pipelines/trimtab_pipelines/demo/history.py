@@ -1,7 +1,7 @@
 """The rows to replay, cut into requests, and the labels that follow them."""
 
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,12 +55,14 @@ class History:
     def batches(self, rows_at_most: int) -> Iterator[Batch]:
         """Give the rows hour by hour; hours without rows are left out."""
         for frame in self._whole_hours():
-            hours = frame[self._time].dt.floor(_STEP)
-            for hour, group in frame.groupby(hours, sort=True):
+            asked = _Asked.of(frame, self._settings, self._time, self._key)
+            hours = frame[self._time].dt.floor(_STEP).reset_index(drop=True)
+            for hour, rows in hours.groupby(hours).indices.items():
                 start: datetime = pd.Timestamp(str(hour)).to_pydatetime()
-                pieces = [group[i : i + rows_at_most] for i in range(0, len(group), rows_at_most)]
-                bodies = tuple(self._body(piece) for piece in pieces)
-                yield Batch(start=start, end=start + _STEP, rows=len(group), bodies=bodies)
+                first, last = int(rows[0]), int(rows[-1]) + 1
+                cuts = range(first, last, rows_at_most)
+                bodies = tuple(asked.body(cut, min(cut + rows_at_most, last)) for cut in cuts)
+                yield Batch(start=start, end=start + _STEP, rows=len(rows), bodies=bodies)
 
     def labels_until(self, moment: datetime) -> list[Label]:
         """Give the labels that have become known since the last call."""
@@ -83,17 +85,35 @@ class History:
             rest = [frame[is_last]]
         yield from rest
 
-    def _body(self, piece: pd.DataFrame) -> bytes:
-        inputs = [c for c in piece.columns if c not in self._settings.reserved]
-        records: Sequence[Mapping[Any, Any]] = piece[inputs].to_dict(orient="records")
-        return orjson.dumps(
-            {
-                "rows": [{str(k): _plain(v) for k, v in record.items()} for record in records],
-                "keys": piece[self._key].astype(str).tolist(),
-                "times": [moment.isoformat() for moment in piece[self._time]],
-                "source": SOURCE,
-            }
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Rows as plain values, ready to be put into requests."""
+
+    rows: list[dict[str, Any]]
+    keys: list[str]
+    times: list[Any]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, settings: ModelSettings, time: str, key: str) -> "_Asked":
+        inputs = [c for c in frame.columns if c not in settings.reserved]
+        cells = zip(*(_plain(frame[name]) for name in inputs), strict=True)
+        return cls(
+            rows=[dict(zip(inputs, row, strict=True)) for row in cells],
+            keys=frame[key].astype(str).tolist(),
+            times=_plain(frame[time]),
         )
+
+    def body(self, first: int, last: int) -> bytes:
+        """Write the request for a stretch of rows."""
+        cut = slice(first, last)
+        content = {
+            "rows": self.rows[cut],
+            "keys": self.keys[cut],
+            "times": self.times[cut],
+            "source": SOURCE,
+        }
+        return orjson.dumps(content, default=pd.Timestamp.isoformat)  # all else is plain
 
 
 def prepare(settings: Settings, demo: DemoSettings, file: Path) -> None:
@@ -136,10 +156,10 @@ def _names(settings: ModelSettings) -> tuple[str, str]:
     return settings.time, settings.key
 
 
-def _plain(value: Any) -> Any:
-    """Write a cell as JSON can hold it; a missing one is null."""
-    if pd.isna(value):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    return value.item() if hasattr(value, "item") else value
+def _plain(column: "pd.Series[Any]") -> list[Any]:
+    """Give the cells as JSON can hold them; a missing one is null."""
+    cells: list[Any] = column.tolist()
+    missing = column.isna()
+    if missing.any():
+        return [None if gone else cell for cell, gone in zip(cells, missing, strict=True)]
+    return cells
