@@ -17,14 +17,14 @@ from trimtab.settings.project import Candidate, Metric
 from .preparation import for_linear, for_trees
 
 _MOST_TREES = 500
-_PATIENCE = 15
+_PATIENCE = 10
 """Trees without a gain on the validation rows after which no more are grown."""
 _TELLING = ("C", "alpha", "max_iter", "tol", "learning_rate", "max_depth", "max_bin", "objective")
 """The learners' settings that are worth logging."""
 _LOGISTIC: dict[str, Any] = {"C": 1.0, "max_iter": 300, "tol": 1e-3}
 _TREES: dict[str, Any] = {
     "n_estimators": _MOST_TREES,
-    "learning_rate": 0.1,
+    "learning_rate": 0.15,
     "max_depth": 6,
     "max_bin": 128,
     "tree_method": "hist",

@@ -13,6 +13,9 @@ TRAINED_ROWS_TAG = "trimtab.trained_rows"
 """How many rows, the oldest, a version was trained on: the split where there is no time column."""
 
 
+_FAR_BACK = 500  # requests, those that were declined included; a budget looks back over months
+
+
 def rules_of(settings: RetrainSettings) -> RetrainRules:
     """Put the user's settings as rules."""
     return RetrainRules(
@@ -29,9 +32,10 @@ def gather(
 ) -> RetrainFacts:
     """Read what the stores know about a request's model."""
     with database.transaction() as stores:
-        requests = [r for r in stores.requests.recent(request.model) if r.id != request.id]
+        recent = stores.requests.recent(request.model, limit=_FAR_BACK)
         champion = stores.promotions.current(request.model)
         active = stores.incidents.active(request.model)
+    requests = [other for other in recent if other.id != request.id]
     return RetrainFacts(
         trigger=request.trigger,
         now=clock.now(),

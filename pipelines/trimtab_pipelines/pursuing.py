@@ -132,7 +132,6 @@ class Pursuit:
         raise TrimtabError(f"{begun} trainings for this request died without an end")
 
     def _registered(self, version: ModelVersion) -> None:
-        self.say(f"version {version.version} is registered")
         with self.bench.database.transaction() as stores:
             recent = stores.ledger.entries(self.request.model, limit=100)
             if not any((e.event, e.subject) == (Event.REGISTERED, version.version) for e in recent):

@@ -136,11 +136,19 @@ def training_run(
 
 
 def registered_version(settings: Settings, model: str, request_id: str) -> MlflowVersion | None:
-    """Find the version that an earlier attempt at a request has registered."""
+    """Find the version that an earlier attempt at a request has registered.
+
+    Where that attempt was killed before it could end its run, the run is ended now.
+    """
     client, patiently = _open(settings)
     query = f"name = '{model}' and tags.`{REQUEST_TAG}` = '{request_id}'"
     found = patiently(lambda: client.search_model_versions(query))
-    return found[0] if found else None
+    if not found:
+        return None
+    run_id = str(found[0].run_id)
+    if patiently(lambda: client.get_run(run_id)).info.status == "RUNNING":
+        patiently(lambda: client.set_terminated(run_id, "FINISHED"))
+    return found[0]
 
 
 def end_stale_runs(settings: Settings, model: str, alive_request: str | None) -> list[str]:

@@ -1,6 +1,5 @@
 """From a registered challenger to its end: on trial, then champion, waiting or rejected."""
 
-import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,8 @@ from trimtab.records.versions import ModelVersion
 
 from .bench import Bench
 from .contenders import load_contender
-from .gate_table import as_markdown
+from .gate_table import BASELINE, as_markdown
 from .judging import judge
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +31,7 @@ class Trial:
     @property
     def opponent(self) -> str:
         """Name what it was compared with."""
-        return f"champion {self.against.version}" if self.against else "the baseline"
+        return f"champion {self.against.version}" if self.against else BASELINE
 
 
 def try_out(bench: Bench, challenger: ModelVersion, rows: pd.DataFrame) -> Trial:

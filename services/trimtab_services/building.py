@@ -16,7 +16,7 @@ from typing import BinaryIO
 from trimtab.errors import TrimtabError
 from trimtab.records.promotions import Promotion
 from trimtab.settings import Settings, load
-from trimtab.supervisor import TELEMETRY_OFF
+from trimtab.supervisor import CHILD_ENVIRONMENT
 
 from .children import end_with_parent
 from .nursery import Channel
@@ -48,7 +48,7 @@ class Build:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,
-            env={**os.environ, **TELEMETRY_OFF, "TRIMTAB_HOME": str(settings.home.root)},
+            env={**os.environ, **CHILD_ENVIRONMENT, "TRIMTAB_HOME": str(settings.home.root)},
             preexec_fn=end_with_parent,
         )
         if prover is not None:

@@ -29,6 +29,7 @@ BASE_ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",  # a bento stays as it was built
     "PYTHONUNBUFFERED": "1",
     "OMP_NUM_THREADS": "1",  # a second thread on one row costs twice and answers later
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # a thread would not survive a fork
     "BENTOML_DO_NOT_TRACK": "True",
     "DO_NOT_TRACK": "true",
 }

@@ -208,7 +208,7 @@ def main() -> None:
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, ending.ask)
     try:
-        settings = load(Path(sys.argv[1]))
+        settings = load(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
         run(settings, list(settings.project.models), ending, _log_change)
     except TrimtabError as error:
         logger.error("%s", error)

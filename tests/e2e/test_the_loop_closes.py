@@ -51,9 +51,12 @@ def free_port() -> int:
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder = tmp_path_factory.mktemp("e2e") / "flights"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".trimtab", "__pycache__"))
-    toml = (folder / "trimtab.toml").read_text()
+    toml = (
+        (folder / "trimtab.toml").read_text().replace('until = "2013-12-30"', f'until = "{UNTIL}"')
+    )
+    assert UNTIL in toml
     (folder / "trimtab.toml").write_text(
-        f"{toml}until = '{UNTIL}'\n\n[platform]\nmlflow_port = {free_port()}\n\n"
+        f"{toml}\n[platform]\nmlflow_port = {free_port()}\n\n"
         f"[models.{MODEL}.serve]\nport = {free_port()}\n"
     )
     done = subprocess.run(

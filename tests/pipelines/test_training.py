@@ -252,6 +252,14 @@ def test_asking_again_for_the_same_request_gives_the_same_version(trained: Train
     assert trained.project.versions() == 1
 
 
+def test_a_training_killed_after_registering_is_finished_by_asking_again(trained: Trained) -> None:
+    run_id = trained.version.run_id
+    trained.project.client.update_run(run_id, status="RUNNING")
+
+    assert trained.project.train() == trained.version
+    assert trained.project.client.get_run(run_id).info.status == "FINISHED"
+
+
 def test_refused_data_leaves_nothing_behind(tmp_path: Path, mlflow_server: str) -> None:
     made = project(tmp_path, mlflow_server, "binary")
     rows = pd.read_parquet(tmp_path / "rows.parquet")

@@ -34,7 +34,9 @@ from trimtab.records.versions import ModelVersion
 from trimtab.settings import Environment, Settings, load
 from trimtab.testing.memory_registry import MemoryRegistry
 from trimtab_services.bento import build
+from trimtab_services.bundle import installed_code
 from trimtab_services.children import Host, HostReport
+from trimtab_services.nursery import Channel, Nursery
 from trimtab_services.pointer import Pointer
 
 MODEL = "late-arrival"
@@ -135,6 +137,7 @@ class Shelf:
     registry: MemoryRegistry
     hashes: dict[str, str]
     files: Path
+    prover: Channel
 
     def add(self, version: str, sha256: str, files: Path) -> None:
         self.hashes[version] = sha256
@@ -155,7 +158,8 @@ class Shelf:
             shutil.copytree(self.bento(version), settings.home.bento(MODEL, version))
 
     def bento(self, version: str) -> Path:
-        return build(self.settings, self.registry, MODEL, version, self.hashes[version])
+        sha256 = self.hashes[version]
+        return build(self.settings, self.registry, MODEL, version, sha256, self.prover)
 
 
 def make_project(folder: Path, port: int = 3000) -> Settings:
@@ -186,10 +190,20 @@ def version_files() -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+def nursery() -> Iterator[Nursery]:
+    """One that is warm."""
+    nursery = Nursery()
+    wait_until(lambda: nursery.fits(installed_code()), "the nursery to be warm")
+    yield nursery
+    nursery.end()
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Shelf:
     """Versions 1 and 2 answer differently, 3 has one more column."""
     folder = tmp_path_factory.mktemp("shelf")
-    shelf = Shelf(make_project(folder / "project"), MemoryRegistry(verify_manifest), {}, folder)
+    registry, prover = MemoryRegistry(verify_manifest), Channel(nursery.another_channel())
+    shelf = Shelf(make_project(folder / "project"), registry, {}, folder, prover)
     for version, seed, extra in (("1", 0, False), ("2", 50, False), ("3", 3, True)):
         files = folder / "versions" / version
         shelf.add(version, make_version(files, seed, extra=extra), files)

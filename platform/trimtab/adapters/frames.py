@@ -91,7 +91,8 @@ def _text(values: "pd.Series[Any]", column: Column) -> "pd.Series[Any]":
     texts = values.astype(object)
     if pd.api.types.infer_dtype(texts, skipna=True) not in ("string", "empty"):
         raise TypeError
-    return texts.where(texts.notna(), np.nan)
+    missing = texts.isna()
+    return texts.mask(missing, np.nan) if missing.any() else texts
 
 
 def _moment(values: "pd.Series[Any]", column: Column) -> "pd.Series[Any]":

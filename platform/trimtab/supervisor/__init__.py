@@ -3,11 +3,11 @@
 from .group import ProcessGroup, Report, StartError
 from .listening import PortInUseError, require_free
 from .lock import AlreadyUpError, is_up
-from .process import TELEMETRY_OFF, Child, ProcessSpec
+from .process import CHILD_ENVIRONMENT, Child, ProcessSpec
 from .up import platform_up
 
 __all__ = [
-    "TELEMETRY_OFF",
+    "CHILD_ENVIRONMENT",
     "AlreadyUpError",
     "Child",
     "PortInUseError",

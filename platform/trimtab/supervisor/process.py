@@ -13,12 +13,15 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LOG_LIMIT = 16 << 20  # bytes; a larger log is set aside when its process starts again
 
-TELEMETRY_OFF = {
+CHILD_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",  # MLflow honours `true` only
     "BENTOML_DO_NOT_TRACK": "True",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "OMP_WAIT_POLICY": "passive",  # idle XGBoost threads spin otherwise, at the others' expense
+    "PYTHONUNBUFFERED": "1",  # what a process says is in its log when it dies
 }
+"""What every process of the platform has in its environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,7 @@ class Child:
                 stderr=log,
                 env={
                     **os.environ,
-                    **TELEMETRY_OFF,
-                    "PYTHONUNBUFFERED": "1",
+                    **CHILD_ENVIRONMENT,
                     **spec.environment,
                 },
                 preexec_fn=_own_group_until_parent_dies,
