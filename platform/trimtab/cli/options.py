@@ -1,5 +1,6 @@
 """Options that verbs share."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,7 @@ def project_option(command: Command) -> Command:
 
 
 def _load(_ctx: click.Context, _param: click.Parameter, folder: Path) -> "Settings":
-    from trimtab.settings import load  # a third of a second that --help need not wait for
+    from trimtab.settings import TELEMETRY_OFF, load  # a third of a second: not for --help
 
+    os.environ.update(TELEMETRY_OFF)  # before the verb imports a framework
     return load(folder)

@@ -1,6 +1,6 @@
 """What a user declares: `trimtab.toml` and the environment."""
 
-from .environment import Environment
+from .environment import TELEMETRY_OFF, Environment
 from .home import Home
 from .loading import FILE, Settings, load
 from .project import (
@@ -18,6 +18,7 @@ from .project import (
 
 __all__ = [
     "FILE",
+    "TELEMETRY_OFF",
     "AlertSettings",
     "DemoSettings",
     "Environment",

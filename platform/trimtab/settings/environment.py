@@ -6,6 +6,15 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+TELEMETRY_OFF = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",  # MLflow honours `true` only
+    "BENTOML_DO_NOT_TRACK": "True",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+"""Set in every process that imports a framework, before it does."""
+
+
 class Environment(BaseSettings):
     """Variables named `TRIMTAB_...`: where the stores are, and what must not stand in a file."""
 

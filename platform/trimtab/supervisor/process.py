@@ -9,15 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trimtab.settings import TELEMETRY_OFF
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LOG_LIMIT = 16 << 20  # bytes; a larger log is set aside when its process starts again
 
 CHILD_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",  # MLflow honours `true` only
-    "BENTOML_DO_NOT_TRACK": "True",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    **TELEMETRY_OFF,
     "OMP_WAIT_POLICY": "passive",  # idle XGBoost threads spin otherwise, at the others' expense
     "PYTHONUNBUFFERED": "1",  # what a process says is in its log when it dies
 }
