@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from .backoff import Backoff
 from .children import BASE_ENVIRONMENT, end_with_parent, passed_on
 
+_WARMING_SECONDS = 60.0
 _ANSWER_SECONDS = 10.0
 """A fork takes milliseconds; on a machine that swaps it may take longer."""
 
@@ -89,6 +91,19 @@ class Nursery:
         self.channel = Channel(mine)
         """The way to ask it; see first whether it `fits`."""
         self._code = ""
+        self._started = time.monotonic()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def is_warming(self) -> bool:
+        """Tell whether it will be warm sooner than anything could be started without it."""
+        self._listen()
+        is_young = time.monotonic() - self._started < _WARMING_SECONDS
+        return not self._code and is_young and self._process.poll() is None
 
     def step(self) -> None:
         """Start it again when it has ended; without it, all goes on from cold."""
@@ -99,10 +114,14 @@ class Nursery:
 
     def fits(self, code_sha256: str) -> bool:
         """Tell whether it is warm, with just this code."""
+        self._listen()
+        return self._code == code_sha256 != "" and self._process.poll() is None
+
+    def _listen(self) -> None:
+        """Hear whether it is warm by now."""
         if not self._code and select.select([self.channel.end], [], [], 0)[0]:
             with suppress(OSError, ValueError):
                 self._code = json.loads(self.channel.end.recv(1 << 10))["code_sha256"]
-        return self._process.poll() is None and self._code == code_sha256
 
     def another_channel(self) -> socket.socket:
         """Make a channel for another process to ask by."""

@@ -109,6 +109,8 @@ class Keeper:
         if not is_built(bento, wanted.manifest_sha256):
             self._build = self._build or self._start_build(wanted)
             return
+        if self._host is None and self._nursery.is_warming:
+            return  # a start from scratch at the same time would delay both
         pointer = Pointer(
             epoch=self._next_epoch(),
             version=wanted.version,
@@ -128,7 +130,11 @@ class Keeper:
     def _fall_back(self) -> None:
         """Serve what was served last while the wanted version is not there."""
         last = self._served
-        if last is None or not is_built(last.bento, last.manifest_sha256):
+        if (
+            last is None
+            or self._nursery.is_warming
+            or not is_built(last.bento, last.manifest_sha256)
+        ):
             return
         self._host = self._start(
             Pointer(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -11,20 +12,26 @@ from .comparison import Logged, WindowResult, auc
 from .traffic import Tally
 
 _COLOURS = {
+    VerdictKind.NOT_ENOUGH_ROWS: "dim",
     VerdictKind.STABLE: "green",
     VerdictKind.DRIFT: "yellow",
     VerdictKind.BROKEN_DATA: "red",
-    VerdictKind.NOT_ENOUGH_ROWS: "dim",
 }
+"""The kinds of verdict, the worst last: a window shows the worst of its versions."""
 
 
 def show(console: Console, metric: str, results: Sequence[WindowResult], logged: Logged) -> None:
     """Print window by window what was served, beside what the first version would have given."""
-    table = Table(title="What was served, and what the first version would have given")
-    for name in ("window", "verdict", "version", "rows"):
+    table = Table(
+        title="What was served, and what the first version would have given",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name in ("window", "verdict", "by"):
         table.add_column(name, no_wrap=True)
     has_auc = any(result.auc is not None for result in results)
-    for name in (["AUC", "first", "gain"] if has_auc else []) + [metric, "first", "gain"]:
+    for name in ["rows", *(["AUC", "first"] if has_auc else []), metric, "first", "gain"]:
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         table.add_row(*_cells(result, has_auc))
@@ -55,23 +62,21 @@ def account(console: Console, tally: Tally, logged: Logged) -> bool:
 
 
 def _cells(result: WindowResult, has_auc: bool) -> list[str]:
-    kinds = [f"[{_COLOURS[v.kind]}]{v.kind}[/]" for v in result.verdicts if v.rows]
+    judged = [verdict.kind for verdict in result.verdicts if verdict.rows]
+    worst = max(judged, key=list(_COLOURS).index, default=VerdictKind.NOT_ENOUGH_ROWS)
     cells = [
         f"{result.window.start:%Y-%m-%d}",
-        ", ".join(dict.fromkeys(kinds)),
+        f"[{_COLOURS[worst]}]{worst}[/]",
         ", ".join(result.versions),
         str(result.rows),
     ]
     if has_auc:
-        cells += _figures(result.auc, result.first_auc, digits=3)
-    return cells + _figures(result.loss, result.first_loss, digits=4, lower_is_better=True)
-
-
-def _figures(
-    served: float | None, first: float | None, *, digits: int, lower_is_better: bool = False
-) -> list[str]:
-    if served is None or first is None:
-        return ["", "", ""]
-    gain = first - served if lower_is_better else served - first
+        cells += [_figure(result.auc, 3), _figure(result.first_auc, 3)]
+    gain = result.first_loss - result.loss
     colour = "green" if gain > 0 else "red" if gain < 0 else "dim"
-    return [f"{served:.{digits}f}", f"{first:.{digits}f}", f"[{colour}]{gain:+.{digits}f}[/]"]
+    loss = [_figure(result.loss, 4), _figure(result.first_loss, 4)]
+    return [*cells, *loss, f"[{colour}]{gain:+.4f}[/]"]
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
