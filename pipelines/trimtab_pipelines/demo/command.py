@@ -22,7 +22,7 @@ from .history import History, moment_of, prepare
 from .pace import Pace
 from .traffic import Tally, Traffic
 
-_ROWS_A_REQUEST = 25
+_ROWS_A_REQUEST = 50
 _LAST_WORK_SECONDS = 180.0
 _LOOK_SECONDS = 0.25
 
