@@ -28,10 +28,12 @@ def end_request(
     reasons: Sequence[str],
     at: datetime,
     version: str | None = None,
+    is_given_up: bool = False,
 ) -> RetrainRequest:
     """Write how a request ended (or that it waits), in the caller's transaction.
 
-    Raises LeaseLostError, after which nothing may be committed.
+    `is_given_up` says that nothing more is trained until a person has looked. Raises
+    LeaseLostError, after which nothing may be committed.
     """
     ended = replace(
         request,
@@ -43,10 +45,23 @@ def end_request(
     stores.requests.finish(ended, holder)
     event, subject = _EVENTS[state], version or request.id
     stores.ledger.append(entry(event, request.model, subject, at=at, reasons=reasons))
-    alert = _alert(ended, reasons, at)
+    alert = _given_up(stores, ended, reasons, at) if is_given_up else _alert(ended, reasons, at)
     if alert:
         stores.outbox.put(alert)
     return ended
+
+
+def _given_up(stores: Stores, ended: RetrainRequest, reasons: Sequence[str], at: datetime) -> Alert:
+    """Ask a person to look, once for each champion that could not be beaten."""
+    champion = stores.promotions.current(ended.model)
+    step = f"Look at the rejected versions in MLflow, then: trimtab train {ended.model}"
+    return Alert(
+        key=f"retraining stopped:{ended.model}:{champion.epoch if champion else 0}",
+        model=ended.model,
+        title=f"{ended.model}: retraining has stopped and needs a person",
+        body="\n".join([*(f"- {reason}" for reason in reasons), "", step]),
+        at=at,
+    )
 
 
 def _alert(ended: RetrainRequest, reasons: Sequence[str], at: datetime) -> Alert | None:

@@ -85,12 +85,12 @@ class Pursuit:
         self.say("deciding")
         decision = self._decide(None)
         if not decision.go:
-            return self._decline(decision.reasons)
+            return self._decline(decision.reasons, is_given_up=decision.is_given_up)
         now = self.until or self.bench.clock.now()
         rows = self.bench.collect(self.bench.settings, self.request.model, now)
         decision = self._decide(len(self._new(rows)))
         if not decision.go:
-            return self._decline(decision.reasons)
+            return self._decline(decision.reasons, is_given_up=decision.is_given_up)
         self._begin(decision)
         version = self.bench.train(
             self.bench.settings,
@@ -168,12 +168,17 @@ class Pursuit:
                 self.bench.registry.point(self.request.model, Alias.CHALLENGER, None)
         return outcome
 
-    def _decline(self, reasons: Sequence[str]) -> Outcome:
+    def _decline(self, reasons: Sequence[str], *, is_given_up: bool = False) -> Outcome:
         self.say(f"declined: {'; '.join(reasons)}")
-        return self._end(RequestState.DECLINED, reasons)
+        return self._end(RequestState.DECLINED, reasons, is_given_up=is_given_up)
 
     def _end(
-        self, state: RequestState, reasons: Sequence[str], trial: Trial | None = None
+        self,
+        state: RequestState,
+        reasons: Sequence[str],
+        trial: Trial | None = None,
+        *,
+        is_given_up: bool = False,
     ) -> Outcome:
         """Write how it ended, in one transaction. Raises LeaseLostError, StaleEpochError."""
         now = self.bench.clock.now()
@@ -186,6 +191,7 @@ class Pursuit:
                 reasons=reasons,
                 at=now,
                 version=trial.challenger.version if trial else None,
+                is_given_up=is_given_up,
             )
             if trial and state is RequestState.PROMOTED:
                 promote(

@@ -138,6 +138,10 @@ def test_after_many_losses_in_a_row_a_person_is_asked(loop: Loop) -> None:
     assert [loop.state(n) for n in ("r1", "r2")] == [RequestState.REJECTED] * 2
     assert loop.state("r3") is RequestState.DECLINED
     assert "a person has to look at it" in loop.request("r3").reasons[0]
+    with loop.database.transaction() as stores:
+        [alert] = stores.outbox.due()
+    assert "needs a person" in alert.title
+    assert "trimtab train late" in alert.body
 
 
 @pytest.mark.parametrize(

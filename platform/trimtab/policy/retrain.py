@@ -54,6 +54,8 @@ class Decision:
 
     go: bool
     reasons: tuple[str, ...]
+    is_given_up: bool = False
+    """The tries in a row are used up: nothing is trained until a person has looked."""
 
 
 def decide(facts: RetrainFacts, rules: RetrainRules) -> Decision:
@@ -95,7 +97,10 @@ def decide(facts: RetrainFacts, rules: RetrainRules) -> Decision:
     findings = list(_findings(facts, rules))
     obstacles = tuple(text for stands_in_the_way, text in findings if stands_in_the_way)
     return Decision(
-        go=not obstacles, reasons=obstacles or tuple(text for _, text in findings if text)
+        go=not obstacles,
+        reasons=obstacles or tuple(text for _, text in findings if text),
+        is_given_up=facts.losses_in_row >= rules.give_up_after
+        and facts.trigger is not Trigger.MANUAL,
     )
 
 
