@@ -12,6 +12,8 @@ from .errors import DataRefusedError
 
 _GATE_SHARE = 0.1
 """Share of the rows, the newest, that the gate has when no `gate.window` is set."""
+_MOST_FOR_GATE = 0.4
+"""Share that the gate may have at most when a tenth would be fewer than `gate.min_rows`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +67,16 @@ def _first_for_gate(rows: pd.DataFrame, model: ModelSettings) -> int:
     if model.time is None:
         if model.gate.window is not None:
             raise SettingsError("gate.window: a length of time needs `time`, the column it is in")
-        return len(rows) - max(1, round(len(rows) * _GATE_SHARE))
+        return len(rows) - _rows_for_gate(len(rows), model)
     times = rows[model.time]
     if model.gate.window is not None:
         return min(_position(times, times.iloc[-1] - model.gate.window), len(rows) - 1)
-    return _position(times, times.iloc[len(rows) - max(1, round(len(rows) * _GATE_SHARE))])
+    return _position(times, times.iloc[len(rows) - _rows_for_gate(len(rows), model)])
+
+
+def _rows_for_gate(rows: int, model: ModelSettings) -> int:
+    needed = min(model.gate.min_rows, round(rows * _MOST_FOR_GATE))
+    return max(1, needed, round(rows * _GATE_SHARE))
 
 
 def _first_in_window(rows: pd.DataFrame, model: ModelSettings, trained_until: datetime) -> int:

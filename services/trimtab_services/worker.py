@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -84,7 +85,7 @@ class Attendant:
             captured=report.captured,
             dropped=report.dropped,
             shipped_through=self._shipped_through,
-            seen_at=self._clock.now(),
+            seen_at=datetime.now(UTC),
             note=keeper.note,
         )
         happened = keeper.happened()

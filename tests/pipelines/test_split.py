@@ -29,11 +29,16 @@ def split(rows: pd.DataFrame, **changes: Any) -> Split:
 
 
 def test_a_tenth_is_kept_for_the_gate_and_a_share_of_the_rest_for_validation() -> None:
-    found = split(daily(200))
+    found = split(daily(200), gate={"min_rows": 20})
 
     assert (found.start, found.middle, found.end) == (0, 153, 180)
     assert found.trained_until == START + timedelta(days=180)
     assert (found.fitted, len(found.seen), len(found.gate)) == (153, 180, 20)
+
+
+def test_a_small_source_gives_the_gate_what_it_needs_but_not_most_of_its_rows() -> None:
+    assert len(split(daily(500)).gate) == 100
+    assert len(split(daily(150)).gate) == 60
 
 
 def test_the_gates_window_counts_back_from_the_newest_row() -> None:
@@ -44,7 +49,7 @@ def test_the_gates_window_counts_back_from_the_newest_row() -> None:
 
 
 def test_the_training_window_counts_back_from_the_gate() -> None:
-    found = split(daily(200), train={"window": "90d"})
+    found = split(daily(200), train={"window": "90d"}, gate={"min_rows": 20})
 
     assert found.seen["at"].iloc[0] == START + timedelta(days=90)
     assert len(found.seen) == 90
@@ -70,7 +75,7 @@ def test_every_part_is_older_than_the_next(days: list[int], gate: str | None, tr
 def test_without_times_the_order_of_the_rows_counts() -> None:
     found = split(pd.DataFrame({"x": range(100)}), time=None)
 
-    assert found.gate["x"].tolist() == list(range(90, 100))
+    assert found.gate["x"].tolist() == list(range(60, 100))
     assert found.trained_until == UNTIL
 
 

@@ -46,10 +46,10 @@ class ModelStatus:
             found.append("the endpoint is down")
         elif self.endpoint.note:
             found.append(self.endpoint.note)
+        elif self.champion and self.endpoint.version != self.champion.version:
+            found.append(f"version {self.champion.version} is not served yet")
         if self.endpoint and self.endpoint.dropped:
             found.append(f"{self.endpoint.dropped} requests were not captured")
-        if self.champion is None:
-            found.append("no champion yet")
         return found
 
 
@@ -93,7 +93,10 @@ def _table(model: ModelStatus, now: datetime) -> Table:
     for name, text in _lines(model):
         table.add_row(name, text)
     troubles = model.troubles(now)
-    table.add_row("well", "; ".join(troubles) or "yes", style="yellow" if troubles else "green")
+    if troubles:
+        table.add_row("look at", "; ".join(troubles), style="yellow")
+    else:
+        table.add_row("all well", "", style="green")
     return table
 
 
@@ -105,7 +108,8 @@ def _lines(model: ModelStatus) -> list[tuple[str, str]]:
         lines.append(("because", "; ".join(champion.reasons)))
     if model.endpoint:
         end = model.endpoint
-        lines.append(("endpoint", f"{end.url} serves version {end.version} on {end.device}"))
+        serving = f"serves version {end.version} on {end.device}" if end.version else "is silent"
+        lines.append(("endpoint", f"{end.url} {serving}"))
         captured = f"{end.answered} answered = {end.captured} captured + {end.dropped} dropped"
         lines.append(("capture", captured))
     if model.verdict:

@@ -124,7 +124,7 @@ def _not_finite(champion: Floats, challenger: Floats) -> list[str]:
 def _too_few(overall: Comparison, min_rows: int) -> list[str]:
     if overall.rows >= min_rows:
         return []
-    return [f"{overall.rows} rows are too few to prove anything; the gate needs {min_rows}."]
+    return [f"{overall.rows} rows are too few to prove anything; gate.min_rows is {min_rows}."]
 
 
 def _not_better(overall: Comparison, metric: str, confidence: float) -> list[str]:

@@ -22,5 +22,6 @@ class EndpointStatus:
     shipped_through: datetime | None
     """Every captured request of an earlier time is in the inference log."""
     seen_at: datetime
+    """By the system's clock, also in a replay: it tells whether the endpoint is up."""
     note: str = ""
     """What keeps the endpoint from serving the champion, if anything does."""

@@ -56,8 +56,9 @@ class GateSettings(Section):
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """The challenger must be better with this confidence, on the same rows."""
     window: Duration | None = None
-    """The newest rows, kept from training, that both are judged on; by default a tenth."""
-    min_rows: Annotated[int, Field(ge=20)] = 200
+    """The newest rows, kept from training, that both are judged on; by default a tenth, or
+    `min_rows` where that is more."""
+    min_rows: Annotated[int, Field(ge=20)] = 100
     """Fewer rows than this prove nothing."""
     slices: tuple[str, ...] = ()
     """Columns within whose values the challenger must not be worse."""
