@@ -96,11 +96,27 @@ class ManifestError(TrimtabError):
 
 
 class LedgerBrokenError(TrimtabError):
-    """A row of the ledger was changed, removed or reordered after it was written."""
+    """A row of the ledger was changed, removed or reordered after it was written.
+
+    What the chain cannot show is that its newest rows were cut off; keep the newest digest
+    elsewhere where that matters.
+    """
 
     def __init__(self, seq: int) -> None:
         super().__init__(f"Ledger row {seq} does not follow from the row before it.")
         self.seq = seq
+
+
+class DatabaseUnreachableError(TrimtabError):
+    """The platform's database cannot be opened."""
+
+    def __init__(self, url: str, why: object) -> None:
+        """Take a URL that no longer shows its password."""
+        super().__init__(
+            f"The database {url} cannot be opened ({why}). Start it, or correct "
+            "TRIMTAB_DATABASE_URL; without that the platform keeps a SQLite file in its home."
+        )
+        self.url = url
 
 
 class DatabaseVersionError(TrimtabError):

@@ -62,11 +62,13 @@ def test_traffic_waits_for_the_verdict_of_the_window_before(database: SqlDatabas
     asyncio.run(run())
 
 
-def test_the_end_waits_for_the_last_whole_window_and_open_work(database: SqlDatabase) -> None:
+def test_the_end_waits_for_the_last_window_and_open_work(database: SqlDatabase) -> None:
     async def run() -> None:
         pace = Pace(database, "late", DAY, lambda: None)
         assert not await pace.until_judged(START + 1.5 * DAY, 0.4)
         judge(database, 0)
+        assert not await pace.until_judged(START + 1.5 * DAY, 0.6)
+        judge(database, 1)
         assert await pace.until_judged(START + 1.5 * DAY, 5)
         with database.transaction() as stores:
             stores.requests.ask(

@@ -85,6 +85,11 @@ def test_the_demo_ends_well_and_leaves_no_process(played: Played) -> None:
     assert "0 missing from the inference log, 0 in it twice" in played.output
     assert not is_up(played.settings.home.run)
     assert str(played.settings.folder) not in running_processes()
+    project = played.settings.project
+    for port in (project.platform.mlflow_port, played.settings.model(MODEL).serve.port):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))  # nobody listens there any more
 
 
 def test_drift_was_found_and_named(stores: Stores) -> None:
@@ -151,6 +156,7 @@ def test_every_alert_was_delivered_and_the_ledger_is_whole(stores: Stores) -> No
         "window judged",
         "incident opened",
         "incident resolved",
+        "alert delivered",
     }
 
 

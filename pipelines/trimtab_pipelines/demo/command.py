@@ -15,8 +15,10 @@ from trimtab.cli import Story, console, tell
 from trimtab.errors import ExitCode, SettingsError, TrimtabError
 from trimtab.ports import Database
 from trimtab.records.requests import RequestState
+from trimtab.records.windows import Window
 from trimtab.settings import DemoSettings, Settings
-from trimtab.supervisor import AlreadyUpError, is_up, platform_up
+from trimtab.supervisor import platform_up
+from trimtab.supervisor.lock import end_leftovers, sole_owner
 
 from .history import History, moment_of, prepare
 from .pace import Pace
@@ -48,10 +50,13 @@ def run(settings: Settings, *, leave: bool) -> None:
 def _own_home(settings: Settings) -> Settings:
     """Give the demo a home of its own, fresh each time, and a clock that it moves itself."""
     home = settings.home.root / "demo"
-    if is_up(home / "run"):
-        raise AlreadyUpError(home, "")
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
+    with sole_owner(home / "run"):
+        end_leftovers(home / "run")
+        for old in home.iterdir():
+            if old.is_dir() and old.name != "run":
+                shutil.rmtree(old)
+            elif old.is_file():
+                old.unlink()
     environment = settings.environment.model_copy(update={"home": home, "clock": home / "clock"})
     return replace(settings, environment=environment)
 
@@ -82,13 +87,21 @@ async def _replay(settings: Settings, demo: DemoSettings, *, leave: bool) -> boo
         history = History(settings.model(demo.model), file)
         console.print(f"{len(history)} rows to replay through the endpoint.", style="bold")
         tally = await _drive(settings, demo.model, history, database, clock, news, stop)
+        if stop.is_set():
+            console.print(f"Interrupted after {tally.requests} requests.")
+            return not tally.failed
         well = await asyncio.to_thread(_conclude, settings, demo.model, first, tally, database)
-        if not leave and not stop.is_set():
+        if not leave:
             endpoint = settings.model(demo.model).serve
             console.print(
                 f"Still up: MLflow UI {settings.tracking_uri}, endpoint "
                 f"http://{endpoint.host}:{endpoint.port}; Ctrl-C stops everything.",
                 style="bold",
+            )
+            console.print(
+                f"Look into it: TRIMTAB_HOME={settings.home.root} trimtab status "
+                f"--project {settings.folder}",
+                soft_wrap=True,
             )
             await stop.wait()
     console.print("Stopped.")
@@ -150,10 +163,11 @@ async def _drive(
             clock.set(batch.end)
             progress.advance(task, batch.rows)
     if not stop.is_set():
-        end = history.end + declared.monitor.window
+        end = Window.around(history.end, declared.monitor.window).end + declared.monitor.lateness
         clock.set(end)
         _deliver(database, model, history, end)
-        await pace.until_judged(history.end, _LAST_WORK_SECONDS)
+        if not await pace.until_judged(history.end, _LAST_WORK_SECONDS):
+            console.print("The last window is not judged yet; the table leaves it out.")
     news()
     await traffic.close()
     return traffic.tally

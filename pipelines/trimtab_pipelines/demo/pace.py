@@ -51,9 +51,12 @@ class Pace:
             await asyncio.sleep(_CREEP_SECONDS)
 
     async def until_judged(self, moment: datetime, seconds: float) -> bool:
-        """Wait for the verdict of the last whole window and for the work that follows it."""
+        """Wait for the verdict of the window of this moment and for the work that follows it.
+
+        A window is judged when all of it is in the log; so afterwards everything is.
+        """
         deadline = asyncio.get_running_loop().time() + seconds
-        goal = Window.around(moment, self._window).start
+        goal = Window.around(moment, self._window).end
         while asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
             self._look()

@@ -56,8 +56,7 @@ class RetrainRequests(Protocol):
     def claim(self, models: Sequence[str], holder: str, ttl: timedelta) -> RetrainRequest | None:
         """Take the oldest asked request, or a running one whose lease ran out; one caller wins.
 
-        Calling again with the same holder for a request it holds is how a lease is renewed: see
-        `renew`. Leases go by the database client's system clock, never by a replay's.
+        Leases go by the system's clock, never by a replay's, and are extended by `renew`.
         """
         ...
 
