@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 import apprise
 
 from trimtab.errors import SettingsError
-from trimtab.ports import Database
+from trimtab.ports import Clock, Database
 from trimtab.records.incidents import Alert
+from trimtab.records.ledger import LedgerEntry
+
+from .consequences import ACTOR
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ class Delivery:
     """Empties the outbox; an alert stays in it until every address has it."""
 
     database: Database
+    clock: Clock
     urls: tuple[str, ...]
     send: Send = send_by_apprise
     _shown: set[str] = field(default_factory=set)
@@ -73,7 +77,19 @@ class Delivery:
                 stores.outbox.delayed(alert.key, f"not taken by {', '.join(map(_kind, missed))}")
             else:
                 stores.outbox.delivered(alert.key)
+                stores.ledger.append(self._told(alert))
         return not missed
+
+    def _told(self, alert: Alert) -> LedgerEntry:
+        where = f"log and {len(self.urls)} of alerts.urls" if self.urls else "log"
+        return LedgerEntry(
+            at=self.clock.now(),
+            actor=ACTOR,
+            event="alert delivered",
+            model=alert.model,
+            subject=alert.title,
+            reasons=(f"to: {where}",),  # never the address: it may hold a token
+        )
 
     def _show(self, alert: Alert) -> None:
         if alert.key not in self._shown:

@@ -91,7 +91,7 @@ def _ask(
     )
     if not stores.requests.ask(request):
         return None
-    _record(stores, "retrain asked", newest.model, request.id, request.reasons, now)
+    _record(stores, "retrain requested", newest.model, request.id, request.reasons, now)
     return request
 
 

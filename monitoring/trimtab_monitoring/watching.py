@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from trimtab.errors import UnknownVersionError
+from trimtab.errors import ManifestError, UnknownVersionError
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
 from trimtab.records.labels import Label
@@ -71,6 +71,8 @@ class Watch:
         start = newest.window.end if newest else self.inference_log.first_time(self.model)
         if start is None or not promotions:
             return None
+        if newest is None:  # the callers' times are only claims; nobody answered before this
+            start = max(start, promotions[-1].at)
         window = Window.around(start, self.settings.monitor.window)
         is_past = now >= window.end + self.settings.monitor.lateness
         shipped = status.shipped_through if status else window.end
@@ -88,7 +90,7 @@ class Watch:
         for version in asked or [due.champion]:
             try:
                 verdicts.append(self._judge(version, due.window, read[version]))
-            except UnknownVersionError as error:  # deleted since; the champion still counts
+            except (UnknownVersionError, ManifestError) as error:  # the champion still counts
                 if version == due.champion:
                     raise
                 log.warning("Not judged in %s: %s", due.window, error)

@@ -17,6 +17,7 @@ from trimtab.adapters.opening import (
     open_registry,
     open_reports,
 )
+from trimtab.errors import TrimtabError
 from trimtab.settings import Settings, load
 
 from .alerts import Delivery, resolve_urls
@@ -81,6 +82,7 @@ class Monitor:
 
 def open_monitor(settings: Settings, models: Sequence[str]) -> Monitor:
     """Put the monitor of these models together."""
+    urls = tuple(resolve_urls(settings.project.alerts.urls, os.environ))
     database, registry = open_database(settings), open_registry(settings)
     clock, inference_log = open_clock(settings), open_log(settings)
     versions = Versions(registry=registry, home=settings.home)
@@ -97,8 +99,7 @@ def open_monitor(settings: Settings, models: Sequence[str]) -> Monitor:
         )
         for model in models
     ]
-    urls = tuple(resolve_urls(settings.project.alerts.urls, os.environ))
-    return Monitor(watches, Delivery(database=database, urls=urls))
+    return Monitor(watches, Delivery(database=database, clock=clock, urls=urls))
 
 
 def run(settings: Settings, models: Sequence[str]) -> None:
@@ -118,8 +119,12 @@ def main() -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
-    settings = load(Path(sys.argv[1]))
-    run(settings, list(settings.project.models))
+    try:
+        settings = load(Path(sys.argv[1]))
+        run(settings, list(settings.project.models))
+    except TrimtabError as error:
+        log.error("%s", error)
+        sys.exit(error.exit_code)
     logging.shutdown()
     os._exit(0)  # all is in the stores; taking 3,000 modules down would only take time
 

@@ -1,5 +1,6 @@
 """A training in the foreground, asked for by a person and claimed in the same breath."""
 
+import logging
 import os
 import socket
 import threading
@@ -15,6 +16,8 @@ from trimtab.records.requests import RequestState, RetrainRequest, Trigger
 from .bench import Bench
 from .events import Event, entry
 from .pursuing import Outcome, Pursuit
+
+log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=30)
 _RENEW_SECONDS = 10.0
@@ -101,6 +104,8 @@ def _lease_kept(database: Database, request_id: str, holder: str) -> Iterator[No
                     stores.requests.renew(request_id, holder, LEASE)
             except LeaseLostError:
                 return  # the pursuit finds out when it writes its end
+            except Exception:  # whatever the database has, the lease lasts for two more attempts
+                log.warning("the lease could not be renewed", exc_info=True)
 
     thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()

@@ -13,6 +13,7 @@ from rich.markup import escape
 from trimtab.cli import console, project_option
 from trimtab.errors import ExitCode, RegistryUnreachableError
 from trimtab.records.requests import RequestState
+from trimtab.records.urls import without_userinfo
 from trimtab.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ def train(settings: Settings, model: str, until: datetime | None) -> None:
     each answer occurs) on the newest rows, which neither was trained on.
 
     Works beside a running platform (trimtab up), whose endpoint then takes over the new
-    champion, or with the MLflow server that TRIMTAB_TRACKING_URI names. Exit codes: 0 promoted
-    or waiting for approval, 3 rejected or declined, 1 failed.
+    champion, and with the MLflow server that TRIMTAB_TRACKING_URI names; where there is neither,
+    it runs MLflow for as long as it takes. Exit codes: 0 promoted or waiting for approval, 3
+    rejected or declined, 1 failed.
     """
     settings.model(model)
     _require_mlflow(settings)
@@ -151,7 +153,14 @@ def demo(settings: Settings, leave: bool) -> None:
 
 
 def _require_mlflow(settings: Settings) -> None:
-    """Find out within seconds whether MLflow is there. Raises RegistryUnreachableError."""
+    """Have MLflow there until the verb ends, if need be by starting it.
+
+    Finds out within seconds whether one that should run does. Raises RegistryUnreachableError.
+    """
+    from .borrowed_server import mlflow_at_hand
+
+    with console.status("MLflow"):
+        click.get_current_context().with_resource(mlflow_at_hand(settings, console.print))
     uri = settings.tracking_uri
     if not uri.startswith("http"):
         return
@@ -160,7 +169,7 @@ def _require_mlflow(settings: Settings) -> None:
     try:
         httpx2.get(f"{uri.rstrip('/')}/health", timeout=5.0)
     except httpx2.HTTPError:
-        raise RegistryUnreachableError(uri) from None
+        raise RegistryUnreachableError(without_userinfo(uri)) from None
 
 
 def _actor() -> str:

@@ -12,10 +12,9 @@ from trimtab.errors import ManifestError
 from trimtab.policy.losses import class_indices, losses, numbers
 from trimtab.ports import ModelRegistry
 from trimtab.records.contracts import Contract
+from trimtab.records.reference import LABEL
 from trimtab.records.versions import ModelVersion
 from trimtab.settings import Home
-
-_LABEL = "(label)"
 
 
 class NotItselfError(ManifestError):
@@ -102,7 +101,7 @@ def load_contender(
     report = replay_golden(folder, predictor)
     if not report.matches:
         raise NotItselfError(version, report.message)
-    labels = pd.read_parquet(folder / "reference.parquet", columns=[_LABEL])[_LABEL]
+    labels = pd.read_parquet(folder / "reference.parquet", columns=[LABEL])[LABEL]
     return Contender(
         version=version, predictor=predictor, baseline=Baseline.of(predictor.contract, labels)
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from trimtab.records.urls import without_userinfo
 from trimtab.settings.project import ModelSettings
 
 from .fitting import Fitted
@@ -23,7 +24,7 @@ def describe(
     lines = [
         f"**{chosen.name}**, chosen of {len(candidates)} by {model.metric} on validation rows.",
         "",
-        f"- Data: {snapshot.rows:,} rows{span}, from `{model.source}` (digest "
+        f"- Data: {snapshot.rows:,} rows{span}, from `{without_userinfo(model.source)}` (digest "
         f"`{snapshot.digest}`); {split.fitted:,} to fit on, the newest "
         f"{snapshot.rows - split.fitted:,} to validate.",
         f"- Trained until {split.trained_until:%Y-%m-%d %H:%M} UTC; {len(split.gate):,} newer rows "

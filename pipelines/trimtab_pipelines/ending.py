@@ -10,6 +10,9 @@ from trimtab.records.requests import RequestState, RetrainRequest, Trigger
 
 from .events import Event, entry
 
+MOST_ATTEMPTS = 3
+"""How often a training is begun for one request, when processes die under it."""
+
 _EVENTS = {
     RequestState.WAITING: Event.WON,
     RequestState.PROMOTED: Event.WON,

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 from trimtab.errors import ExitCode, TrimtabError
+from trimtab.records.urls import without_userinfo
 
 
 class DataRefusedError(TrimtabError):
@@ -16,8 +17,8 @@ class SourceError(DataRefusedError):
     """A source gives no rows: it is not there, cannot be read, or is empty."""
 
     def __init__(self, source: str, why: str) -> None:
-        super().__init__(f"source = {source!r}: {why}")
-        self.source = source
+        super().__init__(without_userinfo(f"source = {source!r}: {why}"))
+        self.source = without_userinfo(source)
 
 
 class ColumnError(DataRefusedError):
@@ -37,6 +38,17 @@ class MissingColumnError(DataRefusedError):
         super().__init__(f"{setting} = {column!r}: the source has no such column.{hint}")
         self.setting = setting
         self.column = column
+
+
+class NoTrialRowsError(DataRefusedError):
+    """There is no row on which two versions could be compared."""
+
+    def __init__(self, versions: Iterable[str]) -> None:
+        super().__init__(
+            "There is nothing to compare on: no row with a label is newer than what "
+            f"{' and '.join(f'version {version}' for version in versions)} learned from. "
+            'Wait for new rows, or override the gate: trimtab promote --force --why "..."'
+        )
 
 
 class NoCandidateError(DataRefusedError):

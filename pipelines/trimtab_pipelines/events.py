@@ -16,6 +16,7 @@ class Event(StrEnum):
     ASKED = "retrain requested"
     DECLINED = "retrain declined"
     STARTED = "training started"
+    DIED = "training broken off"
     FAILED = "training failed"
     REGISTERED = "version registered"
     WON = "challenger won"

@@ -11,6 +11,7 @@ from trimtab.records.gate import GateResult
 from trimtab.settings import ModelSettings
 
 from .contenders import Contender
+from .errors import NoTrialRowsError
 from .facts import unseen
 
 _MOST_SLICES = 25
@@ -28,11 +29,13 @@ def judge(
     """Compare a challenger with the champion, or with the baseline where there is none.
 
     `rows` are all that are known, in time order. Raises SettingsError when a slice is no column,
-    FrameError when the rows lack an input.
+    FrameError when the rows lack an input, NoTrialRowsError when none is new to both.
     """
     versions = [c.version for c in (challenger, champion) if c is not None]
     trial = unseen(settings, rows, *versions)
     trial = trial[trial[settings.target].notna()]
+    if trial.empty:
+        raise NoTrialRowsError(version.version for version in versions)
     labels = trial[settings.target]
     defender = champion or challenger.baseline
     return compare(

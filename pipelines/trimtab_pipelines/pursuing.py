@@ -17,10 +17,11 @@ from trimtab.errors import (
 from trimtab.policy.retrain import Decision, decide
 from trimtab.ports import Stores
 from trimtab.records.requests import RequestState, RetrainRequest
+from trimtab.records.urls import without_userinfo
 from trimtab.records.versions import Alias, ModelVersion
 
 from .bench import Bench
-from .ending import end_request
+from .ending import MOST_ATTEMPTS, end_request
 from .errors import DataRefusedError, NoCandidateError
 from .events import Event, entry
 from .facts import gather, rules_of, unseen
@@ -31,8 +32,6 @@ log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 
-MOST_ATTEMPTS = 3
-"""How often a training is begun for one request, when processes die under it."""
 _MOST_TRIALS = 3
 """How often a challenger is tried again because the champion moved meanwhile."""
 
@@ -78,6 +77,7 @@ class Pursuit:
 
     def fail(self, why: str) -> Outcome:
         """End the request because something went wrong."""
+        why = without_userinfo(why)
         self.say(f"failed: {why}")
         return self._end(RequestState.FAILED, [why])
 

@@ -27,7 +27,7 @@ class Snapshot:
     """What identifies the rows of a run."""
 
     source: str
-    """A path or URL that can be opened."""
+    """A path or URL, without a password."""
     rows: int
     digest: str
     """Of inputs, labels and their order; other rows give another one."""

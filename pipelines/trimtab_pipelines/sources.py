@@ -18,6 +18,7 @@ from fsspec.core import url_to_fs
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from trimtab.records.urls import without_userinfo
 from trimtab.settings.project import ModelSettings
 
 from .errors import SourceError
@@ -44,7 +45,7 @@ def read(model: ModelSettings, folder: Path, until: datetime) -> pd.DataFrame:
 
 
 def origin(model: ModelSettings, folder: Path) -> str:
-    """Name the source for the dataset snapshot: a path or URL that can be opened.
+    """Name the source for the dataset snapshot: a path or URL, without a password.
 
     A query's origin is the file that declares it.
     """
@@ -53,7 +54,7 @@ def origin(model: ModelSettings, folder: Path) -> str:
         return str(folder / "trimtab.toml")
     if match := _FUNCTION.fullmatch(source):
         return str(folder / f"{match[1].replace('.', '/')}.py")
-    return _located(source, folder)
+    return without_userinfo(_located(source, folder))
 
 
 def _located(source: str, folder: Path) -> str:

@@ -16,14 +16,13 @@ from trimtab.adapters.manifest import write_manifest
 from trimtab.adapters.predictor import CONTRACT_FILE, TRUSTED, Answers, Predictor
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import to_json
-from trimtab.records.reference import OUTPUT, Reference
+from trimtab.records.reference import LABEL, OUTPUT, Reference
 
 from .check import Checked
 from .errors import NoCandidateError
 from .fitting import predictor_of
 from .signature import signature_of
 
-LABEL = "(label)"
 _SAMPLE = 5_000
 _GOLDEN = 200
 _EXAMPLE = 5

@@ -15,12 +15,13 @@ from uuid import uuid4
 
 from trimtab.adapters.opening import open_clock, open_database, open_registry
 from trimtab.errors import LeaseLostError, RegistryUnreachableError, UnknownVersionError
-from trimtab.ports import Clock, Database, ModelRegistry
+from trimtab.ports import Clock, Database, ModelRegistry, Stores
 from trimtab.records.requests import RequestState, RetrainRequest
 from trimtab.settings import Settings, load
 
 from .aliases import AliasKeeper
-from .ending import end_request
+from .ending import MOST_ATTEMPTS, end_request
+from .events import Event, entry
 from .firsts import FirstVersions
 from .jobs import LATER, Jobs
 from .logs import log_to_stderr
@@ -137,7 +138,7 @@ class Worker:
                 self.drop()
 
     def _conclude(self, job: Job) -> None:
-        """See how a process ended; what died without a word is buried here."""
+        """See how a process ended; one that died is begun again, a few times."""
         code, self.job, self._look_at = job.process.exitcode, None, 0.0
         if code in (0, LATER) or job.request is None:
             return
@@ -145,6 +146,9 @@ class Worker:
         why = f"the training's process died ({_cause(code)})"
         log.error("request %s: %s", job.request.id, why)
         with suppress(LeaseLostError), self.database.transaction() as stores:
+            if code is not None and code < 0 and _deaths(stores, job.request) + 1 < MOST_ATTEMPTS:
+                self._give_back(stores, job.request, why)
+                return
             end_request(
                 stores,
                 job.request,
@@ -153,6 +157,12 @@ class Worker:
                 reasons=[why],
                 at=self.clock.now(),
             )
+
+    def _give_back(self, stores: Stores, request: RetrainRequest, why: str) -> None:
+        """Let a killed training be claimed again at once: it says nothing about the data."""
+        stores.requests.renew(request.id, self.holder, timedelta(0))
+        now = self.clock.now()
+        stores.ledger.append(entry(Event.DIED, request.model, request.id, at=now, reasons=[why]))
 
     def _keep_aliases(self) -> None:
         for model in self.models:
@@ -203,6 +213,14 @@ def _end(*_: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(0)
+
+
+def _deaths(stores: Stores, request: RetrainRequest) -> int:
+    """Count them in the ledger, which outlives this worker too."""
+    return sum(
+        known.event == Event.DIED and known.subject == request.id
+        for known in stores.ledger.entries(request.model, limit=500)
+    )
 
 
 def _cause(code: int | None) -> str:

@@ -18,15 +18,23 @@ from trimtab.ports import ModelRegistry
 from trimtab.records.documents import from_json
 from trimtab.settings import Settings
 
-from .bundle import VERSION_FOLDER, Bundle, digest_of, read_bundle, source_of, write_bundle
-from .children import BASE_ENVIRONMENT
+from .bundle import (
+    LEFT_OUT,
+    VERSION_FOLDER,
+    Bundle,
+    digest_of,
+    read_bundle,
+    source_of,
+    write_bundle,
+)
+from .inheritance import BASE_ENVIRONMENT
 from .nursery import Channel
 from .prove import Proof
 from .requirements import locked
 
 PROOF_FILE = "proof.json"
 _ENTRY = Path(__file__).with_name("entry.py")
-_NO_CACHES = shutil.ignore_patterns("__pycache__", "*.pyc")
+_IGNORED = shutil.ignore_patterns(*LEFT_OUT, "*.pyc")
 _SECONDS = 600  # a build or a proof that takes longer hangs
 
 
@@ -142,7 +150,7 @@ def _context(
     verify_manifest(folder, manifest_sha256)
     for package in (trimtab, trimtab_services):
         source = Path(str(package.__file__)).parent
-        shutil.copytree(source, context / source.name, ignore=_NO_CACHES)
+        shutil.copytree(source, context / source.name, ignore=_IGNORED)
     code = digest_of(context / "trimtab", context / "trimtab_services")
     shutil.copyfile(_ENTRY, context / "service.py")
     serve = settings.model(model).serve
@@ -161,7 +169,7 @@ def _context(
 
 def _pack(work: Path, context: Path, model: str, version: str) -> Path:
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "BENTOML_HOST"},
         "BENTOML_HOME": str(work / "store"),
         "BENTOML_DO_NOT_TRACK": "True",
         "PYTHONDONTWRITEBYTECODE": "1",

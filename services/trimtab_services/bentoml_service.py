@@ -51,7 +51,9 @@ def options(bundle: Bundle) -> dict[str, Any]:
         "name": bundle.model,
         "image": image(bundle),
         "labels": {"version": bundle.version, "manifest": bundle.manifest_sha256[:12]},
-        "http": {"host": "127.0.0.1"},  # a container sets BENTOML_HOST, and then TRIMTAB_API_KEY
+        # With another BENTOML_HOST the bento starts only with a TRIMTAB_API_KEY. Whoever gives
+        # `bentoml serve --host` has to think of the key: a service cannot see that option.
+        "http": {"host": "127.0.0.1"},
         "traffic": {"timeout": 10},  # each request leaves a timer behind for so long
         # the guard and `metrics.py` do these at a third of the cost, with bounded labels
         "metrics": {"enabled": False, "namespace": "bentoml_service"},

@@ -18,7 +18,7 @@ from trimtab.records.promotions import Promotion
 from trimtab.settings import Settings, load
 from trimtab.supervisor import CHILD_ENVIRONMENT
 
-from .children import end_with_parent
+from .inheritance import end_with_parent
 from .nursery import Channel
 
 _SECONDS = 900.0

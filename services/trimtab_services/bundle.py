@@ -14,6 +14,8 @@ FILE = "bundle.json"
 VERSION_FOLDER = "version"
 """The version's files under their manifest, exactly as the registry gave them."""
 CONTRACT_FILE = "contract.json"
+LEFT_OUT = frozenset({"__pycache__", "testing", "testing.py"})
+"""Of our packages; no endpoint needs them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +35,11 @@ class Bundle:
 
 
 def digest_of(*packages: Path) -> str:
-    """Hash the files of some packages by name and content; caches do not count."""
+    """Hash the files of some packages by name and content, but for what is left out of bentos."""
     digest = hashlib.sha256()
     for package in packages:
         for file in sorted(package.rglob("*")):
-            if file.is_file() and "__pycache__" not in file.parts:
+            if file.is_file() and LEFT_OUT.isdisjoint(file.relative_to(package).parts):
                 digest.update(file.relative_to(package.parent).as_posix().encode() + b"\0")
                 digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -41,6 +41,8 @@ class CapturedRequest:
     detail: str | None
     """Why the request was refused."""
     rows: Sequence[CapturedRow]
+    time: datetime | None = None
+    """The event time of a request without rows, by the clock of the loop."""
 
 
 def encode(request: CapturedRequest) -> bytes:
@@ -60,7 +62,9 @@ def decode(text: bytes) -> CapturedRequest:
     try:
         fields: dict[str, Any] = orjson.loads(text)
         rows = [_row(row) for row in fields.pop("rows")]
-        return CapturedRequest(**{**fields, "received": _time(fields["received"]), "rows": rows})
+        time = fields.get("time")  # earlier writers knew none
+        times = {"received": _time(fields["received"]), "time": _time(time) if time else None}
+        return CapturedRequest(**{**fields, **times, "rows": rows})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"This is no captured request: {error!r:.200}") from error
 

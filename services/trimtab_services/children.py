@@ -1,6 +1,5 @@
 """An endpoint's process as its supervisor sees it: started, listened to, ended."""
 
-import ctypes
 import json
 import os
 import signal
@@ -16,23 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 from trimtab.settings import Settings
 
 from .bundle import read_bundle, source_of
+from .inheritance import BASE_ENVIRONMENT, end_with_parent, passed_on
 from .pointer import Pointer, write_pointer
 
 if TYPE_CHECKING:
     from .nursery import Nursery
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
-"""Of the parent's environment; an endpoint has no business with database passwords."""
-BASE_ENVIRONMENT = {
-    "PYTHONDONTWRITEBYTECODE": "1",  # a bento stays as it was built
-    "PYTHONUNBUFFERED": "1",
-    "OMP_NUM_THREADS": "1",  # a second thread on one row costs twice and answers later
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # a thread would not survive a fork
-    "BENTOML_DO_NOT_TRACK": "True",
-    "DO_NOT_TRACK": "true",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +93,9 @@ class Host:
                 process: Process = nursery.channel.fork("host", file, environment, file.parent, fds)
             else:
                 process = _start_cold(file, environment, fds)
+        except BaseException:
+            os.close(reading)
+            raise
         finally:
             os.close(writing)
         return cls(process, reading, pointer)
@@ -177,14 +167,3 @@ def _environment(settings: Settings, model: str, source: Path) -> dict[str, str]
     if given.api_key is not None:
         serving["TRIMTAB_API_KEY"] = given.api_key.get_secret_value()
     return {**passed_on(), **BASE_ENVIRONMENT, **serving, "PYTHONPATH": str(source)}
-
-
-def passed_on() -> dict[str, str]:
-    """Give what a child inherits of our own environment."""
-    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-
-
-def end_with_parent() -> None:
-    """Called in a new child before it runs anything."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's business

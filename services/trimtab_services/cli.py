@@ -53,7 +53,7 @@ def serve(settings: "Settings", model: str) -> None:
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, ending.ask)
     chosen = settings.model(model).serve
-    console.print(f"{model} is served at http://{chosen.host}:{chosen.port} - stop with Ctrl-C")
+    console.print(f"{model} will answer at http://{chosen.host}:{chosen.port} - stop with Ctrl-C")
     run(settings, [model], ending, lambda _, what: console.print(what))
 
 

@@ -1,16 +1,20 @@
 """The environment of an endpoint's process: read once here, and nowhere else."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .loopback import is_loopback
 
 
 class ServingEnvironment(BaseSettings):
     """Variables named `TRIMTAB_...` that a served bento listens to."""
 
-    model_config = SettingsConfigDict(env_prefix="TRIMTAB_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TRIMTAB_", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     api_key: SecretStr | None = None
     """What callers must send as `Authorization: Bearer ...`."""
@@ -22,3 +26,23 @@ class ServingEnvironment(BaseSettings):
     """Most rows in one request; by default what the bento was built for."""
     spool: Path | None = None
     """Where requests are captured; without it none is, and the log says so once."""
+    bentoml_host: str | None = Field(default=None, validation_alias="BENTOML_HOST")
+    """Where `bentoml serve` listens, unless its command line says otherwise."""
+
+    @field_validator("api_key")
+    @classmethod
+    def _refuse_blank(cls, key: SecretStr | None) -> SecretStr | None:
+        """A blank key would look like protection and be none."""
+        if key is not None and not key.get_secret_value().strip():
+            raise ValueError("TRIMTAB_API_KEY is blank; set it to a key, or do not set it at all")
+        return key
+
+    @model_validator(mode="after")
+    def _refuse_open(self) -> Self:
+        """Others may reach the endpoint only with a key."""
+        if self.bentoml_host and not is_loopback(self.bentoml_host) and self.api_key is None:
+            raise ValueError(
+                f"BENTOML_HOST is {self.bentoml_host}, where others can reach the endpoint; "
+                "set TRIMTAB_API_KEY to the key that callers must send"
+            )
+        return self

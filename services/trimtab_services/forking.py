@@ -17,10 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from trimtab.errors import ExitCode
+
 from . import host, prove
 from .bundle import installed_code
-from .children import end_with_parent
 from .flood import log_to_stderr
+from .inheritance import end_with_parent
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ def main() -> None:
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         logger.warning("%d threads run after the imports; endpoints are started cold", threads)
-        return
+        sys.exit(ExitCode.REFUSED)  # another try would find the same
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.send(json.dumps({"code_sha256": installed_code()}).encode())
     _serve(channel)
@@ -73,7 +75,8 @@ def _serve(first: socket.socket) -> None:
                     asking.register(socket.socket(fileno=fds[0]), selectors.EVENT_READ)
                 else:
                     pid = os.fork() or _run(order, fds)
-                    channel.send(json.dumps({"pid": pid}).encode())
+                    with suppress(OSError):  # whoever asked is gone
+                        channel.send(json.dumps({"pid": pid}).encode())
                     for fd in fds:
                         os.close(fd)
             with suppress(ChildProcessError):

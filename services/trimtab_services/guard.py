@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from .metrics import CONTENT_TYPE
 from .service import Arrival, Endpoint
 from .wire import BadRequestError
 
@@ -76,7 +77,7 @@ class Guard:
                 await _answer(send, reply.status, reply.body)
             case "GET", "/metrics":
                 page = self._endpoint.metrics.page()
-                await _answer(send, 200, page, b"text/plain; version=0.0.4; charset=utf-8")
+                await _answer(send, 200, page, CONTENT_TYPE.encode())
             case _:
                 await self._app(scope, receive, send)
 

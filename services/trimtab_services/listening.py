@@ -1,7 +1,6 @@
 """The socket of an endpoint: owned by the supervisor, so that no request is lost with a process."""
 
 import errno
-import ipaddress
 import socket
 import time
 
@@ -9,18 +8,20 @@ from trimtab.errors import SettingsError
 from trimtab.settings import Settings
 from trimtab.supervisor import PortInUseError
 
+from .loopback import is_loopback
+
 _BACKLOG = 2048
-_PATIENCE_SECONDS = 6.0
+PATIENCE_SECONDS = 6.0
 """A supervisor that was killed leaves a process behind that drains this long."""
 
 
-def listen(settings: Settings, model: str, patience: float = _PATIENCE_SECONDS) -> socket.socket:
+def listen(settings: Settings, model: str, patience: float = PATIENCE_SECONDS) -> socket.socket:
     """Listen where the model's endpoint must; callers wait in line until a process serves them.
 
     Raises PortInUseError, and SettingsError where anybody could call without a key.
     """
     serve = settings.model(model).serve
-    if settings.environment.api_key is None and not _is_loopback(serve.host):
+    if settings.environment.api_key is None and not is_loopback(serve.host):
         raise SettingsError(
             f"models.{model}.serve.host is {serve.host}, where others can reach the endpoint. "
             "Set TRIMTAB_API_KEY to the key that callers must send, or set the host to 127.0.0.1."
@@ -44,10 +45,3 @@ def listen(settings: Settings, model: str, patience: float = _PATIENCE_SECONDS) 
                 raise PortInUseError(serve.host, serve.port, setting) from None
             where = f"{serve.host} port {serve.port}"
             raise SettingsError(f"models.{model}.serve cannot listen on {where}: {error}") from None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

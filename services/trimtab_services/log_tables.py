@@ -55,7 +55,7 @@ def _values(contract: Contract, requests: Sequence[CapturedRequest]) -> dict[str
     return {
         **{name: [getattr(request, name) for request, _ in pairs] for name in _OF_REQUEST},
         **{name: [row and getattr(row, name) for _, row in pairs] for name in _OF_ROW},
-        "time": [row.time if row else request.received for request, row in pairs],
+        "time": [row.time if row else request.time or request.received for request, row in pairs],
         "prediction": [
             None if row is None or row.prediction is None else answer(row.prediction)
             for _, row in pairs

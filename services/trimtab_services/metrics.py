@@ -53,7 +53,7 @@ class Metrics:
         self._requests.labels(f"{status // 100}xx").inc()
 
     def page(self) -> bytes:
-        """Give all of it in Prometheus' text format."""
+        """Give all of it in Prometheus' text format, CONTENT_TYPE."""
         return generate_latest(self._registry)
 
 

@@ -15,8 +15,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from trimtab.errors import ExitCode
+
 from .backoff import Backoff
-from .children import BASE_ENVIRONMENT, end_with_parent, passed_on
+from .inheritance import BASE_ENVIRONMENT, end_with_parent, passed_on
 
 _WARMING_SECONDS = 60.0
 _ANSWER_SECONDS = 10.0
@@ -60,15 +62,28 @@ class Channel:
     def fork(
         self, do: str, path: Path, environment: Mapping[str, str], folder: Path, fds: Sequence[int]
     ) -> Forked:
-        """Have something forked. Raises OSError or ValueError when that is not to be had."""
+        """Have something forked. Raises OSError or ValueError when that is not to be had.
+
+        Without an answer the channel is closed: a late one would be taken for the next order's.
+        """
         order = {
             "do": do,
             "path": str(path),
             "environment": dict(environment),
             "folder": str(folder),
         }
-        socket.send_fds(self.end, [json.dumps(order).encode()], list(fds))
-        return Forked(json.loads(self.end.recv(1 << 10))["pid"])
+        try:
+            socket.send_fds(self.end, [json.dumps(order).encode()], list(fds))
+            answer = json.loads(self.end.recv(1 << 10))
+        except (OSError, ValueError):
+            self.end.close()
+            raise
+        return Forked(answer["pid"])
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it may still be asked."""
+        return self.end.fileno() >= 0
 
 
 class Nursery:
@@ -106,8 +121,15 @@ class Nursery:
         return not self._code and is_young and self._process.poll() is None
 
     def step(self) -> None:
-        """Start it again when it has ended; without it, all goes on from cold."""
-        if self._process.poll() is not None and self._trouble.is_due:
+        """Start it again when it has ended or answers no more; meanwhile all starts cold.
+
+        One that refused is left alone: its reasons lie in the installation.
+        """
+        if not self.channel.is_open and self._process.poll() is None:
+            self._process.kill()  # with what it forked too late to be known
+            self._process.wait()
+        ended = self._process.poll()
+        if ended not in (None, ExitCode.REFUSED) and self._trouble.is_due:
             self._trouble.failed()
             self.channel.end.close()
             self._start()
@@ -115,11 +137,14 @@ class Nursery:
     def fits(self, code_sha256: str) -> bool:
         """Tell whether it is warm, with just this code."""
         self._listen()
-        return self._code == code_sha256 != "" and self._process.poll() is None
+        is_there = self.channel.is_open and self._process.poll() is None
+        return is_there and self._code == code_sha256 != ""
 
     def _listen(self) -> None:
         """Hear whether it is warm by now."""
-        if not self._code and select.select([self.channel.end], [], [], 0)[0]:
+        if self._code or not self.channel.is_open:
+            return
+        if select.select([self.channel.end], [], [], 0)[0]:
             with suppress(OSError, ValueError):
                 self._code = json.loads(self.channel.end.recv(1 << 10))["code_sha256"]
 

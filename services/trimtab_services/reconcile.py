@@ -4,7 +4,7 @@ import logging
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trimtab.records.promotions import Promotion
 from trimtab.settings import Settings
@@ -58,6 +58,8 @@ class Keeper:
         self._leaving: list[Host] = []
         self._build: Build | None = None
         self._trouble = Backoff()
+        self._fallback = Backoff()
+        """For what was served last, when it does not start again."""
         self._happened: list[Happened] = []
 
     @property
@@ -87,8 +89,11 @@ class Keeper:
         self._finish_build()
         wanted = self._wanted
         if wanted is not None and not self._is_directed(wanted) and self._trouble.is_due:
-            self._pursue(wanted)
-        if self._host is None and self._successor is None:
+            try:
+                self._pursue(wanted)
+            except Exception as error:  # whatever it is, the version is tried again later
+                self._fail(wanted.version, str(error) or type(error).__name__)
+        if self._host is None and self._successor is None and self._fallback.is_due:
             self._fall_back()
 
     def end(self) -> None:
@@ -117,7 +122,6 @@ class Keeper:
             manifest_sha256=wanted.manifest_sha256,
             bento=bento,
         )
-        self._directed = pointer
         if self._host is None:
             self._host = self._start(pointer)
         elif can_follow(source_of(bento), source_of(self._host.pointer.bento)):
@@ -125,7 +129,9 @@ class Keeper:
         else:
             if self._successor is not None:
                 self._dismiss(self._successor)
+                self._successor = None
             self._successor = self._start(pointer)
+        self._directed = pointer  # only now: what could not be started is tried again
 
     def _fall_back(self) -> None:
         """Serve what was served last while the wanted version is not there."""
@@ -136,14 +142,12 @@ class Keeper:
             or not is_built(last.bento, last.manifest_sha256)
         ):
             return
-        self._host = self._start(
-            Pointer(
-                epoch=self._next_epoch(),
-                version=last.version,
-                manifest_sha256=last.manifest_sha256,
-                bento=last.bento,
-            )
-        )
+        pointer = replace(last, epoch=self._next_epoch())
+        try:
+            self._host = self._start(pointer)
+        except Exception:
+            self._fallback.failed()
+            raise
 
     def _hear(self, host: Host, report: HostReport) -> None:
         known = [p for p in (self._directed, host.pointer) if p and p.epoch == report.epoch]
@@ -155,7 +159,7 @@ class Keeper:
             return
         if self._served is None or self._served.version != pointer.version:
             self._note("version served", pointer.version, report.note)
-        self._served, self.device = pointer, report.device
+        self._served, self.device, self._fallback = pointer, report.device, Backoff()
         write_pointer(self._served_file, pointer)
         if pointer == self._directed:
             self._trouble, self.note = Backoff(), ""
@@ -178,7 +182,10 @@ class Keeper:
             if host.has_served:
                 logger.warning("the endpoint of %s died and is started again", self.model)
                 self._directed = None
-            elif host.pointer == self._directed:
+                continue
+            if self._served is not None and host.pointer.version == self._served.version:
+                self._fallback.failed()
+            if host.pointer == self._directed:
                 self._fail(host.pointer.version, "its process ended before it could answer")
 
     def _finish_build(self) -> None:

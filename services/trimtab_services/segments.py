@@ -51,7 +51,6 @@ class SegmentWriter:
         """Dropped, but told by no segment yet."""
         self._others = 0
         """Bytes of the folder's other segments."""
-        self._sync_failures = 0
         self._why = ""
         self._replace_at = self._beat_at = 0.0
         self._stop = threading.Event()
@@ -68,11 +67,6 @@ class SegmentWriter:
     def dropped(self) -> int:
         """Requests that could not be captured."""
         return self._dropped
-
-    @property
-    def sync_failures(self) -> int:
-        """How often the disk refused to make captured requests last."""
-        return self._sync_failures
 
     def append(self, request_id: bytes, payload: bytes) -> bool:
         """Capture one request; False when it had to be dropped, which is counted.
@@ -150,7 +144,6 @@ class SegmentWriter:
         except OSError as error:
             # A second sync would succeed and mean nothing: the kernel has forgotten the pages.
             segment.has_failed = True
-            self._sync_failures += 1
             _log.error("%s cannot be synced, another is begun: %s", segment.path, error)
 
     def _beat(self, segment: SegmentFile | None) -> None:
@@ -174,8 +167,8 @@ class SegmentWriter:
             return
         try:
             sync_folder(self._folder)
-        except OSError:
-            self._sync_failures += 1
+        except OSError as error:
+            _log.error("%s cannot be synced: %s", self._folder, error)
         with self._lock:
             spent, self._segment = self._segment, fresh
             untold = self._homeless

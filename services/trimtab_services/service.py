@@ -219,5 +219,6 @@ class Endpoint:
             device=champion.device,
             detail=detail,
             rows=rows,
+            time=None if rows else self._now(),
         )
         self._writer.append(request, encode(record))

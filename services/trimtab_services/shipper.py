@@ -71,7 +71,7 @@ class Shipper:
         *,
         patience_seconds: float = 60.0,
     ) -> None:
-        """Take a spool. Raises SpoolTakenError, TotalsError and OSError.
+        """Take a spool. Raises SpoolTakenError and OSError.
 
         `contract_of` gives the contract of a version, or raises; its requests then wait for so
         long before they are put into quarantine.

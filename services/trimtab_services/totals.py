@@ -1,13 +1,15 @@
 """What became of every request since a spool was made, over restarts and removed segments."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from trimtab.adapters.durable_files import write_durably
-from trimtab.errors import TrimtabError
 from trimtab.records.documents import from_json, to_json
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +33,6 @@ class Totals:
             damaged=self.damaged + other.damaged,
         )
 
-    @property
-    def unaccounted(self) -> int:
-        """Answered, but neither captured nor dropped; 0 unless bytes were damaged."""
-        return self.answered - self.captured - self.dropped
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetiredSegments:
@@ -47,22 +44,20 @@ class RetiredSegments:
     """The segment that is removed right after this was written."""
 
 
-class TotalsError(TrimtabError):
-    """The totals of a spool cannot be read."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} is damaged. Remove it; then the totals begin at zero again.")
-        self.path = path
-
-
 def load_retired(path: Path) -> RetiredSegments:
-    """Read the totals; those of a new spool are zero. Raises TotalsError."""
+    """Read the totals; those of a new spool are zero, and so are damaged ones.
+
+    They are counts for people: what is in the log does not depend on them.
+    """
     try:
         return from_json(RetiredSegments, path.read_bytes())
     except FileNotFoundError:
         return RetiredSegments()
     except ValidationError:
-        raise TotalsError(path) from None
+        aside = path.with_suffix(".damaged")
+        path.replace(aside)
+        _log.warning("%s was damaged and is now %s; the totals begin at zero again", path, aside)
+        return RetiredSegments()
 
 
 def save_retired(path: Path, retired: RetiredSegments) -> None:

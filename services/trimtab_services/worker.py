@@ -5,6 +5,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -17,8 +19,9 @@ from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.ledger import LedgerEntry
 from trimtab.settings import Settings, load
 
+from .backoff import Backoff
 from .bundle import read_contract, source_of
-from .listening import listen
+from .listening import PATIENCE_SECONDS, listen
 from .nursery import Nursery
 from .reconcile import Happened, Keeper
 from .shipper import Shipper, ShipReport
@@ -42,21 +45,25 @@ class Attendant:
         log: InferenceLog,
         clock: Clock,
         nursery: Nursery,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
-        serve = settings.model(model).serve
-        self.keeper = Keeper(settings, model, listen(settings, model), nursery)
+        """Take a model's spool and port. Raises SpoolTakenError and what `listen` raises."""
         self.trouble = ""
         """What went wrong in the last turn."""
         self._settings = settings
         self._model = model
         self._database = database
         self._clock = clock
-        self._url = f"http://{serve.host}:{serve.port}"
-        self._shipper = Shipper(settings.home.spool(model), model, log, self._contract)
         with database.transaction() as stores:
             known = stores.endpoints.get(model)
         self._announced = known.version if known else None
         self._shipped_through = known.shipped_through if known else None
+        with ExitStack() as undoing:
+            self._shipper = Shipper(settings.home.spool(model), model, log, self._contract)
+            undoing.callback(self._shipper.close)
+            listening = undoing.enter_context(listen(settings, model, patience))
+            self.keeper = Keeper(settings, model, listening, nursery)
+            undoing.pop_all()
 
     def look(self) -> None:
         """Read what is wanted, ship what was captured, and write down how things are."""
@@ -78,7 +85,7 @@ class Attendant:
         keeper = self.keeper
         status = EndpointStatus(
             model=self._model,
-            url=self._url,
+            url=_url(self._settings, self._model),
             version=keeper.version,
             device=keeper.device if keeper.version else None,
             answered=report.answered,
@@ -115,6 +122,50 @@ class Attendant:
         return read_contract(source_of(self._settings.home.bento(self._model, version)))
 
 
+@dataclass(kw_only=True)
+class Crew:
+    """The attendants of some models; one that cannot be attended does not keep the others."""
+
+    settings: Settings
+    database: Database
+    log: InferenceLog
+    clock: Clock
+    nursery: Nursery
+    attendants: list[Attendant] = field(default_factory=list)
+    missing: dict[str, Backoff] = field(default_factory=dict)
+    """The models without an attendant, which are tried again."""
+
+    def gather(self, models: Sequence[str]) -> None:
+        """Begin with every model that can be attended. Raises the first error when none can."""
+        errors = [error for model in models if (error := self._try(model, PATIENCE_SECONDS))]
+        if errors and not self.attendants:
+            raise errors[0]
+
+    def complete(self) -> None:
+        """Try again where it is time."""
+        for model in [model for model, trouble in self.missing.items() if trouble.is_due]:
+            self._try(model, 0.0)
+
+    def _try(self, model: str, patience: float) -> Exception | None:
+        parts = (self.settings, model, self.database, self.log, self.clock, self.nursery)
+        try:
+            self.attendants.append(Attendant(*parts, patience))
+        except Exception as error:
+            if model not in self.missing:
+                logger.exception("%s cannot be attended; it is tried again", model)
+            self.missing.setdefault(model, Backoff()).failed()
+            self._tell(model, f"it is not attended: {error}")
+            return error
+        self.missing.pop(model, None)
+        return None
+
+    def _tell(self, model: str, note: str) -> None:
+        """Let the status of a model say why nothing is known of it."""
+        with suppress(Exception), self.database.transaction() as stores:
+            if known := stores.endpoints.get(model):
+                stores.endpoints.put(replace(known, version=None, device=None, note=note))
+
+
 class Ending:
     """Whether somebody asked for the end."""
 
@@ -139,28 +190,29 @@ def run(
     database, log, clock = open_database(settings), open_log(settings), open_clock(settings)
     nursery = Nursery()
     try:
-        attendants = [Attendant(settings, m, database, log, clock, nursery) for m in models]
+        crew = Crew(settings=settings, database=database, log=log, clock=clock, nursery=nursery)
         try:
-            _attend_all(attendants, nursery, ending, told)
+            crew.gather(models)
+            _attend_all(crew, ending, told)
         finally:
-            _finish(attendants)
+            _finish(crew.attendants)
     finally:
         nursery.end()
 
 
 def _attend_all(
-    attendants: Sequence[Attendant],
-    nursery: Nursery,
+    crew: Crew,
     ending: Ending,
     told: Callable[[str, str], None],
 ) -> None:
     said: dict[str, str] = {}
     next_look = 0.0
     while not ending.is_asked:
-        nursery.step()
+        crew.nursery.step()
+        crew.complete()
         if is_time := time.monotonic() >= next_look:
             next_look = time.monotonic() + LOOK_SECONDS
-        for attendant in attendants:
+        for attendant in crew.attendants:
             _attend(attendant, is_time)
             model, words = attendant.keeper.model, _words(attendant.keeper)
             if words != said.get(model):
@@ -191,6 +243,11 @@ def _finish(attendants: Sequence[Attendant]) -> None:
             attendant.finish(deadline)
         except Exception:
             logger.exception("what was captured last waits for the next start")
+
+
+def _url(settings: Settings, model: str) -> str:
+    serve = settings.model(model).serve
+    return f"http://{serve.host}:{serve.port}"
 
 
 def _words(keeper: Keeper) -> str:

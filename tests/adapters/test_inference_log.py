@@ -200,3 +200,25 @@ def test_a_window_opens_only_the_parts_that_overlap_with_it(tmp_path: Path) -> N
     first.write_bytes(b"broken")
 
     assert times(log, NOON + HOUR, None) == [NOON + HOUR]
+
+
+def test_a_log_that_is_opened_again_knows_its_parts(tmp_path: Path) -> None:
+    ParquetLog(tmp_path).append("late", "1", "a", part(row(NOON)))
+    again = ParquetLog(tmp_path)
+    again.append("late", "1", "a", part(row(NOON + HOUR)))
+    again.append("late", "1", "b", part(row(NOON + 2 * HOUR)))
+    again.append("late", "1", "b", part(row(NOON + 3 * HOUR)))
+
+    assert times(again, None, None) == [NOON, NOON + 2 * HOUR]
+
+
+def test_a_part_that_could_not_be_written_is_written_the_next_time(tmp_path: Path) -> None:
+    log = ParquetLog(tmp_path / "log")
+    log.append("late", "1", "a", part(row(NOON)))
+    (tmp_path / "log" / "late" / "version=2").write_text("in the way")
+    with pytest.raises(OSError, match="version=2"):
+        log.append("late", "2", "b", part(row(NOON, version="2")))
+    (tmp_path / "log" / "late" / "version=2").unlink()
+    log.append("late", "2", "b", part(row(NOON, version="2")))
+
+    assert sorted(log.parts("late")) == ["a", "b"]

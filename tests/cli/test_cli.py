@@ -9,6 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from trimtab.adapters.opening import open_database
+from trimtab.settings import Environment, load
+
 FRAMEWORKS = {"mlflow", "bentoml", "evidently", "sklearn", "xgboost", "sqlalchemy", "pandas"}
 VERBS = sorted(point.name for point in entry_points(group="trimtab.commands"))
 
@@ -116,6 +119,78 @@ def test_labels_are_delivered_once_a_key(orders: Path) -> None:
     assert "2 labels" in done.stdout
     status = json.loads(trimtab("status", "--json", folder=orders).stdout)
     assert status[0]["labels"] == 2
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_keys_of_labels_stay_as_they_are_written(orders: Path, format: str) -> None:
+    trimtab("init", "orders.csv", folder=orders)
+    if format == "csv":
+        (orders / "labels.csv").write_text("order_id,is_returned\n007,True\n8,False\n,True\n")
+    else:
+        frame = pd.DataFrame({"order_id": [7, 8, None], "is_returned": [True, False, True]})
+        frame.to_parquet(orders / "labels.parquet")
+    done = trimtab("label", "orders", f"labels.{format}", folder=orders)
+    assert done.returncode == 0, done.stderr
+
+    with open_database(load(orders, Environment())).transaction() as stores:
+        keys = set(stores.labels.get("orders", ["007", "7", "8", "7.0", "8.0"]))
+        (entry,) = stores.ledger.entries()
+    assert keys == ({"007", "8"} if format == "csv" else {"7", "8"})
+    assert (entry.event, entry.subject) == ("labels delivered", "2 labels")
+    assert entry.reasons == (f"labels.{format}",)
+
+
+def test_times_of_labels_may_be_dates_and_minutes_but_no_numbers(orders: Path) -> None:
+    trimtab("init", "orders.csv", folder=orders)
+    (orders / "labels.csv").write_text(
+        "order_id,is_returned,known,day\n1,True,2013-04-01,1\n2,False,2013-04-01T12:00,2\n"
+    )
+    done = trimtab("label", "orders", "labels.csv", "--time", "known", folder=orders)
+    assert done.returncode == 0, done.stderr
+    done = trimtab("label", "orders", "labels.csv", "--time", "day", folder=orders)
+
+    assert done.returncode == 2
+    assert "holds numbers" in done.stderr
+
+
+def test_init_refuses_a_bad_name_before_it_writes(orders: Path) -> None:
+    done = trimtab("init", "orders.csv", "--model", "Bad Name", "--project", "new", folder=orders)
+
+    assert done.returncode == 2
+    assert "lower-case letters, digits and hyphens" in done.stderr
+    assert not (orders / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TRIMTAB_HOME", "orders.csv/home", "Not a directory"),
+        ("TRIMTAB_DATABASE_URL", "oracel://u:secret@h/db", "oracel://u:***@h/db cannot be opened"),
+        ("TRIMTAB_DATABASE_URL", "postgres://u:secret@127.0.0.1:1/db", "cannot be opened"),
+    ],
+)
+def test_what_cannot_be_opened_is_one_message(
+    orders: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    trimtab("init", "orders.csv", folder=orders)
+    monkeypatch.setenv(name, value)
+    done = trimtab("status", folder=orders)
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_up_refuses_an_endpoint_that_all_can_reach_without_a_key(orders: Path) -> None:
+    trimtab("init", "orders.csv", folder=orders)
+    toml = orders / "trimtab.toml"
+    toml.write_text(toml.read_text().replace("port = 3000", 'port = 3000\nhost = "0.0.0.0"'))
+    done = trimtab("up", folder=orders)
+
+    assert done.returncode == 2
+    assert "TRIMTAB_API_KEY" in done.stderr
+    assert not (orders / ".trimtab" / "run" / "up.lock").exists()
 
 
 def test_labels_of_an_unknown_column_are_refused(orders: Path) -> None:

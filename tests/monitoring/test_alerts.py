@@ -20,6 +20,7 @@ import pytest
 from trimtab.adapters.sql import SqlDatabase, open_database
 from trimtab.errors import SettingsError
 from trimtab.records.incidents import Alert
+from trimtab.testing.manual_clock import ManualClock
 from trimtab_monitoring.alerts import Delivery, resolve_urls, send_by_apprise
 
 ALERT = Alert(
@@ -29,6 +30,8 @@ ALERT = Alert(
     body="wind: distance 0.24, limit 0.10",
     at=datetime(2013, 4, 1, tzinfo=UTC),
 )
+
+CLOCK = ManualClock(ALERT.at)
 
 
 @dataclass
@@ -94,7 +97,9 @@ def test_an_alert_arrives_once_though_the_receiver_was_down_and_then_failed(
     database: SqlDatabase,
 ) -> None:
     receiver = Receiver(port=free_port(), statuses=[500, 200])
-    delivery = Delivery(database=database, urls=(f"json://127.0.0.1:{receiver.port}/",))
+    delivery = Delivery(
+        database=database, clock=CLOCK, urls=(f"json://127.0.0.1:{receiver.port}/",)
+    )
     put(database)
 
     assert delivery.step() == 0  # nobody listens
@@ -115,7 +120,7 @@ def test_a_failed_attempt_is_not_repeated_at_once(database: SqlDatabase) -> None
         tried.append(url)
         return False
 
-    delivery = Delivery(database=database, urls=("json://nowhere/",), send=refuse)
+    delivery = Delivery(database=database, clock=CLOCK, urls=("json://nowhere/",), send=refuse)
     put(database)
     for _ in range(3):
         delivery.step()
@@ -133,7 +138,7 @@ def test_who_has_an_alert_does_not_get_it_again_when_another_address_fails(
         sent.append(url)
         return not (url == "b://" and failing and failing.pop())
 
-    delivery = Delivery(database=database, urls=("a://", "b://"), send=send)
+    delivery = Delivery(database=database, clock=CLOCK, urls=("a://", "b://"), send=send)
     put(database)
 
     assert delivery.step() == 0
@@ -147,11 +152,29 @@ def test_every_alert_is_shown_in_the_log_once(
     put(database)
 
     with caplog.at_level(logging.WARNING):
-        assert Delivery(database=database, urls=()).step() == 1
+        assert Delivery(database=database, clock=CLOCK, urls=()).step() == 1
 
     (shown,) = [record.getMessage() for record in caplog.records]
     assert shown.startswith(f"ALERT {ALERT.title}")
     assert ALERT.body in shown
+
+
+def test_a_delivery_is_in_the_ledger_once_and_without_the_address(database: SqlDatabase) -> None:
+    answers = [False, True]
+    delivery = Delivery(
+        database=database,
+        clock=CLOCK,
+        urls=("slack://token",),
+        send=lambda url, alert: answers.pop(0),
+    )
+    put(database)
+    assert delivery.step() == 0
+    assert deliver_within(delivery, 30) == 1
+
+    with database.transaction() as stores:
+        (entry,) = stores.ledger.entries("late")
+    assert (entry.event, entry.subject) == ("alert delivered", ALERT.title)
+    assert entry.reasons == ("to: log and 1 of alerts.urls",)
 
 
 def test_an_address_may_come_from_the_environment() -> None:

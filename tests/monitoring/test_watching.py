@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -140,7 +142,7 @@ def test_drift_opens_one_incident_with_one_alert_and_one_request(world: World, l
     assert alert.key == f"incident opened:{incident.id}"
     for told in ("wind: distance", "Likely cause", "Next:", request.id, "monitoring/2013-04-15"):
         assert told in alert.body
-    assert events(world).count("retrain asked") == 1
+    assert events(world).count("retrain requested") == 1
 
 
 def test_the_page_of_a_drifted_window_lies_beside_its_version(world: World, lab: Lab) -> None:
@@ -329,7 +331,7 @@ def test_a_monitor_that_dies_before_it_has_written_judges_the_same_window_again(
         "window judged",
         "window judged",
         "incident opened",
-        "retrain asked",
+        "retrain requested",
     ]
 
 
@@ -368,3 +370,27 @@ def test_a_champion_that_the_registry_lacks_is_an_error_and_no_verdict(world: Wo
         world.watch.step()
     with world.database.transaction() as stores:
         assert stores.verdicts.recent("late") == []
+
+
+def test_a_caller_cannot_send_the_monitor_back_in_time(world: World, lab: Lab) -> None:
+    world.serve(-9000, lab.traffic(lab.rows_a_week, seed=1))  # weeks, as a caller claims
+    world.serve(0)
+
+    assert [v.window.start for v in watch_all(world)] == [lab.monday]
+
+
+def test_an_older_version_whose_files_changed_costs_only_its_verdict(
+    world: World, tmp_path: Path
+) -> None:
+    world.serve(0)
+    watch_all(world)
+    world.promote("2", world.clock.now())
+    world.serve(1, version="1")
+    world.serve(1, version="2")
+    world.watch.versions._loaded.clear()
+    (known,) = [v for v in world.registry.versions("late") if v.version == "1"]
+    changed = Path(shutil.copytree(world.folder, tmp_path / "changed"))
+    (changed / "contract.json").write_text("{}")
+    world.registry.add(known, changed)
+
+    assert [v.version for v in watch_all(world)] == ["2"]

@@ -32,7 +32,7 @@ def verdicts(world: World) -> int:
 
 
 def test_one_round_judges_a_window_and_the_last_one_finds_no_work(world: World) -> None:
-    monitor = Monitor([world.watch], Delivery(database=world.database, urls=()))
+    monitor = Monitor([world.watch], Delivery(database=world.database, clock=world.clock, urls=()))
     world.serve(0)
 
     assert monitor.step()
@@ -41,7 +41,7 @@ def test_one_round_judges_a_window_and_the_last_one_finds_no_work(world: World) 
 
 
 def test_a_failing_model_does_not_keep_alerts_from_being_delivered(world: World, lab: Lab) -> None:
-    monitor = Monitor([world.watch], Delivery(database=world.database, urls=()))
+    monitor = Monitor([world.watch], Delivery(database=world.database, clock=world.clock, urls=()))
     for week in range(2):
         frame = lab.traffic(lab.rows_a_week, seed=100 + week)
         world.serve(week, frame.assign(wind=None))
@@ -92,3 +92,19 @@ def test_the_process_ends_cleanly_when_it_is_told_to(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.e2e
+def test_an_address_that_is_not_set_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "trimtab.toml").write_text(f'{PROJECT}\n[alerts]\nurls = ["env:NO_SUCH_HOOK"]\n')
+    ended = subprocess.run(
+        [sys.executable, "-m", "trimtab_monitoring.worker", str(tmp_path)],
+        capture_output=True,
+        env={**os.environ, "DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"},
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert "env:NO_SUCH_HOOK" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,9 +1,12 @@
 """The verbs of pipelines, as a person at a terminal meets them."""
 
 import socket
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -11,13 +14,22 @@ import pytest
 from click.testing import CliRunner, Result
 
 from trimtab.adapters.opening import open_database, open_registry
-from trimtab.errors import RegistryUnreachableError, UnknownModelError, UnknownVersionError
+from trimtab.errors import (
+    ExitCode,
+    RegistryUnreachableError,
+    UnknownModelError,
+    UnknownVersionError,
+)
+from trimtab.ports import Database, Stores
 from trimtab.records.requests import RequestState, Trigger
 from trimtab.records.versions import Alias
 from trimtab.settings import load
-from trimtab_pipelines import cli
+from trimtab.supervisor import PortInUseError, is_up, require_free
+from trimtab.supervisor.lock import end_leftovers
+from trimtab_pipelines import asking, cli
 from trimtab_pipelines.asking import RequestOpenError, train_by_hand
-from trimtab_pipelines.by_hand import AlreadyChampionError, NothingBeforeError
+from trimtab_pipelines.by_hand import AlreadyChampionError, NothingBeforeError, promote_by_hand
+from trimtab_pipelines.errors import NoTrialRowsError
 
 Loop = Any  # the conftest's; it is no module that could be imported
 Verb = Callable[..., Result]
@@ -33,6 +45,12 @@ def run(project: Path) -> Verb:
     return verb
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def on(project: Path, port: int, model: str = "late") -> None:
     """Set the project's MLflow port, and its model's name."""
     path = project / "trimtab.toml"
@@ -44,10 +62,11 @@ def on(project: Path, port: int, model: str = "late") -> None:
 @pytest.mark.e2e
 @pytest.mark.timeout(600)
 def test_a_person_trains_promotes_and_rolls_back(
-    run: Verb, project: Path, mlflow_server: str
+    run: Verb, project: Path, mlflow_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = f"m-{uuid4().hex[:10]}"
-    on(project, int(mlflow_server.rpartition(":")[2]), model)
+    on(project, 9, model)
+    monkeypatch.setenv("TRIMTAB_TRACKING_URI", mlflow_server)
     settings = load(project)
     database, registry = open_database(settings), open_registry(settings)
 
@@ -90,18 +109,47 @@ def test_a_person_trains_promotes_and_rolls_back(
 
 
 @pytest.mark.parametrize(("verb", "args"), [("train", []), ("promote", ["1"]), ("rollback", [])])
-def test_without_mlflow_a_verb_says_what_to_start_and_leaves_nothing(
-    run: Verb, project: Path, verb: str, args: list[str]
+def test_when_the_named_mlflow_is_away_a_verb_says_so_without_its_password_and_leaves_nothing(
+    run: Verb, project: Path, verb: str, args: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        on(project, probe.getsockname()[1])
+    monkeypatch.setenv("TRIMTAB_TRACKING_URI", f"http://ada:secret@127.0.0.1:{free_port()}")
 
     result = run(verb, "late", *args)
     assert isinstance(result.exception, RegistryUnreachableError)
     assert "trimtab up" in str(result.exception)
     assert "TRIMTAB_TRACKING_URI" in str(result.exception)
+    assert "secret" not in str(result.exception)
     assert not (project / ".trimtab").exists()
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(600)
+def test_a_fresh_project_is_trained_without_any_server_and_none_is_left(
+    run: Verb, project: Path
+) -> None:
+    port = free_port()
+    on(project, port)
+
+    trained = run("train", "late")
+    assert trained.exit_code == 0, trained.output
+    assert "starting MLflow for this command" in trained.output
+    require_free("127.0.0.1", port, "platform.mlflow_port")
+    home = load(project).home
+    assert not is_up(home.run)
+    assert end_leftovers(home.run) == []
+
+    again = run("promote", "late", "1")
+    assert isinstance(again.exception, AlreadyChampionError), "what MLflow knew is kept"
+    require_free("127.0.0.1", port, "platform.mlflow_port")
+
+
+def test_a_port_that_somebody_else_has_is_named(run: Verb, project: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        on(project, other.getsockname()[1])
+
+        assert isinstance(run("train", "late").exception, PortInUseError)
 
 
 @pytest.mark.parametrize(
@@ -200,3 +248,41 @@ def test_losing_mlflow_in_the_middle_ends_a_training_by_hand(loop: Loop) -> None
         [request] = stores.requests.recent("late")
 
     assert request.state is RequestState.FAILED, "nobody else would take it up"
+
+
+def test_a_promotion_without_new_rows_is_a_refusal(loop: Loop) -> None:
+    version = loop.shop.add(2.0, datetime(2014, 1, 1, tzinfo=UTC))
+
+    with pytest.raises(NoTrialRowsError, match="version 1") as refused:
+        promote_by_hand(loop.bench, "late", version.version, actor="ada")
+    assert refused.value.exit_code is ExitCode.REFUSED
+
+
+def test_a_lease_outlives_a_database_that_fails_once(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_RENEW_SECONDS", 0.01)
+    request = loop.ask()
+    flaky = Flaky(loop.database)
+    with asking._lease_kept(flaky, request.id, "worker"):
+        assert flaky.worked.wait(10)
+
+    assert flaky.faults == 1
+
+
+@dataclass
+class Flaky:
+    """A database whose first transaction fails."""
+
+    database: Database
+    faults: int = 0
+    worked: Event = field(default_factory=Event)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Stores]:
+        if not self.faults:
+            self.faults += 1
+            raise OSError("disk I/O error")
+        with self.database.transaction() as stores:
+            yield stores
+        self.worked.set()

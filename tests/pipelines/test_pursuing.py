@@ -10,8 +10,9 @@ from trimtab.errors import LeaseLostError, RegistryUnreachableError
 from trimtab.records.incidents import Incident, Situation
 from trimtab.records.requests import RequestState, RetrainRequest, Trigger
 from trimtab.records.versions import Alias
+from trimtab_pipelines.ending import MOST_ATTEMPTS
 from trimtab_pipelines.errors import NoCandidateError, SourceError
-from trimtab_pipelines.pursuing import MOST_ATTEMPTS, Outcome, Pursuit
+from trimtab_pipelines.pursuing import Outcome, Pursuit
 
 Loop = Any  # the conftest's; it is no module that could be imported
 MODEL = "late"

@@ -186,3 +186,12 @@ def test_every_source_has_an_origin_that_can_be_opened(project: Path) -> None:
     assert origin(model("data/x.csv"), project) == str(project / "data/x.csv")
     assert origin(model("s3://b/x.csv"), project) == "s3://b/x.csv"
     assert origin(model("sql:SELECT 1", "sqlite://"), project) == str(project / "trimtab.toml")
+
+
+def test_a_password_in_a_source_is_in_no_message_and_no_tag(tmp_path: Path) -> None:
+    source = "http://ada:secret@127.0.0.1:9/rows.csv"
+    said = refusal(source, tmp_path)
+
+    assert "http://127.0.0.1:9/rows.csv" in said
+    assert origin(model(source), tmp_path) == "http://127.0.0.1:9/rows.csv"
+    assert "secret" not in said

@@ -26,7 +26,7 @@ from trimtab.records.requests import RequestState, RetrainRequest, Trigger
 from trimtab.records.versions import Alias
 from trimtab.settings import Settings, load
 from trimtab_pipelines.firsts import FirstVersions
-from trimtab_pipelines.worker import LEASE, Worker, open_worker
+from trimtab_pipelines.worker import LEASE, Job, Worker, open_worker
 
 Loop = Any  # the conftest's; it is no module that could be imported
 SECONDS = 240.0
@@ -277,30 +277,53 @@ def step(workers: list[Worker]) -> Callable[[], None]:
 
 @pytest.mark.e2e
 @pytest.mark.timeout(900)
-def test_a_killed_job_ends_with_its_reason_and_of_two_workers_one_does_the_next(
+def test_a_killed_job_is_begun_again_by_one_of_two_workers(
     real: Real, workers: list[Worker]
 ) -> None:
     both = step(workers)
     until(lambda: "training started" in real.events(), "a start", both)
     until(lambda: "RUNNING" in real.runs(), "its run", both)
-    [busy] = [worker for worker in workers if worker.job and worker.job.request]
-    assert busy.job is not None
-    assert busy.job.process.pid is not None
-    os.kill(busy.job.process.pid, signal.SIGKILL)
+    kill_job(workers)
     until(real.is_ended, "the end of the request", both)
+
+    newest = real.newest()
+    assert newest is not None
+    assert newest.state is RequestState.PROMOTED
+    until(lambda: "RUNNING" not in real.runs(), "the end of the dead training's run", both)
+    [promotion] = real.moves()
+    assert real.versions() == [promotion.version]
+    assert real.events().count("training broken off") == 1
+    assert real.events().count("training started") == 2, "one for the dead, one for the living"
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(900)
+def test_a_job_that_dies_three_times_has_failed_though_it_never_came_to_training(
+    real: Real, workers: list[Worker]
+) -> None:
+    worker = workers[0]
+    for _ in range(3):
+        until(
+            lambda: worker.job is not None and worker.job.request is not None, "a job", worker.step
+        )
+        dead = kill_job([worker])
+        until(lambda job=dead: worker.job is not job, "the notice of its death", worker.step)  # type: ignore[misc]
 
     newest = real.newest()
     assert newest is not None
     assert newest.state is RequestState.FAILED
     assert newest.reasons[-1] == "the training's process died (SIGKILL)"
-    until(lambda: "RUNNING" not in real.runs(), "the end of the dead training's run", both)
+    assert real.events().count("training broken off") == 2
     assert real.versions() == []
 
-    real.ask()
-    until(lambda: real.moves() != [] and real.is_ended(), "a champion", both)
-    [promotion] = real.moves()
-    assert real.versions() == [promotion.version]
-    assert real.events().count("training started") == 2, "one for the dead, one for the living"
+
+def kill_job(workers: list[Worker]) -> Job:
+    """Kill the process of the one job that pursues a request, as the kernel does."""
+    [job] = [worker.job for worker in workers if worker.job and worker.job.request]
+    assert job.process.pid is not None
+    os.kill(job.process.pid, signal.SIGKILL)
+    job.process.join(10)
+    return job
 
 
 @pytest.mark.e2e

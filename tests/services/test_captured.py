@@ -1,5 +1,6 @@
 """What goes into a captured request comes out of it, whatever it is."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
@@ -41,6 +42,7 @@ requests = st.builds(
     device=st.none() | texts,
     detail=st.none() | texts,
     rows=st.lists(rows, max_size=3),
+    time=st.none() | moments,
 )
 
 
@@ -158,6 +160,14 @@ def test_a_refusal_is_one_row_without_inputs_at_the_time_it_came() -> None:
     assert row["prediction"] is None
     assert row["time"] == row["received"] == refusal.received
     assert (row["status"], row["detail"]) == (422, "temp is missing")
+
+
+def test_a_refusal_in_a_replay_happens_at_the_time_of_the_replay() -> None:
+    refusal = replace(captured(status=422), time=NOON - timedelta(days=90))
+    (row,) = log_table(contract(), [decode(encode(refusal))]).to_pylist()
+
+    assert row["time"] == NOON - timedelta(days=90)
+    assert row["received"] == refusal.received
 
 
 def test_classes_are_logged_as_text_and_numbers_as_numbers() -> None:

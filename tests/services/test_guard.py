@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from trimtab.adapters.clock import FileClock
 from trimtab_services.bundle import VERSION_FOLDER, Bundle, write_bundle
@@ -98,6 +98,26 @@ def test_without_the_key_only_probes_are_answered(endpoint: Endpoint) -> None:
         assert ask(guard, "GET", path, [])[0] == 200
 
 
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_key_is_refused(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIMTAB_API_KEY", blank)
+
+    with pytest.raises(ValidationError, match="TRIMTAB_API_KEY is blank"):
+        ServingEnvironment()
+
+
+def test_a_bento_that_others_can_reach_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENTOML_HOST", "0.0.0.0")
+    with pytest.raises(ValidationError, match="set TRIMTAB_API_KEY"):
+        ServingEnvironment()
+
+    monkeypatch.setenv("TRIMTAB_API_KEY", "the key")
+    assert ServingEnvironment().api_key == SecretStr("the key")
+    monkeypatch.setenv("BENTOML_HOST", "127.0.0.1")
+    monkeypatch.delenv("TRIMTAB_API_KEY")
+    assert ServingEnvironment().api_key is None
+
+
 def test_a_body_in_pieces_arrives_whole(endpoint: Endpoint) -> None:
     guard = Guard(inner, endpoint)
 
@@ -126,6 +146,7 @@ def test_what_the_guard_turns_away_is_captured(endpoint: Endpoint, tmp_path: Pat
     (kept,) = captured(tmp_path)
 
     assert (kept.status, kept.version, kept.rows) == (415, "1", [])
+    assert kept.time == NOON  # by the clock of the loop
 
 
 def test_rows_without_a_time_happen_now_by_the_clock_of_the_loop(

@@ -93,3 +93,22 @@ def test_a_nursery_that_was_killed_is_started_again(wait: Callable[..., None]) -
         assert not nursery.fits("")
     finally:
         nursery.end()
+
+
+def test_a_channel_without_an_answer_is_closed_and_the_nursery_started_again(
+    wait: Callable[..., None], tmp_path: Path
+) -> None:
+    nursery = Nursery()
+    try:
+        first = nursery.pid
+        wait(lambda: nursery.fits(installed_code()), "the nursery to be warm")
+        os.kill(first, signal.SIGSTOP)
+        nursery.channel.end.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            nursery.channel.fork("host", tmp_path, {}, tmp_path, [])
+
+        assert not nursery.fits(installed_code())
+        nursery.step()
+        assert nursery.pid != first
+    finally:
+        nursery.end()

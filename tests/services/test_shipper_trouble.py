@@ -20,7 +20,6 @@ from trimtab_services.segment_file import FIRST_FRAME
 from trimtab_services.segments import SegmentWriter
 from trimtab_services.shipper import Shipper, ShipReport
 from trimtab_services.testing import MODEL, capture, contract_of, request
-from trimtab_services.totals import TotalsError
 
 
 def ship(spool: Path, log: MemoryLog | ParquetLog, patience: float = 60.0) -> ShipReport:
@@ -243,14 +242,18 @@ def test_a_shipper_killed_while_it_removes_a_segment_counts_it_once(
     assert list(tmp_path.glob("*.seg")) == []
 
 
-def test_damaged_totals_are_not_taken_for_zero(tmp_path: Path) -> None:
+def test_damaged_totals_begin_again_aloud_and_hold_up_no_request(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     capture(tmp_path, request(1))
     (tmp_path / "totals.json").write_text("{")
+    log = MemoryLog()
+    report = ship(tmp_path, log)
 
-    with pytest.raises(TotalsError, match=r"totals\.json is damaged"):
-        Shipper(tmp_path, MODEL, MemoryLog(), contract_of)
-    (tmp_path / "totals.json").unlink()
-    Shipper(tmp_path, MODEL, MemoryLog(), contract_of).close()
+    assert shipped(log) == [1]
+    assert (report.answered, report.captured) == (1, 1)
+    assert "begin at zero again" in caplog.text
+    assert (tmp_path / "totals.damaged").read_text() == "{"
 
 
 def test_what_a_writer_wrote_just_before_it_died_is_not_overlooked(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,9 @@ from trimtab.settings import Environment, Settings, load
 from trimtab.supervisor import PortInUseError
 from trimtab_services.listening import listen
 from trimtab_services.nursery import Nursery
-from trimtab_services.worker import Attendant
+from trimtab_services.reconcile import Keeper
+from trimtab_services.shipper import Shipper, SpoolTakenError
+from trimtab_services.worker import Attendant, Crew
 
 MODEL = "late-arrival"
 Wait = Callable[..., None]
@@ -307,3 +310,80 @@ def test_without_a_key_only_this_machine_may_call(tmp_path: Path, project: Any) 
     with pytest.raises(SettingsError, match="TRIMTAB_API_KEY"):
         listen(load(tmp_path, Environment()), MODEL)
     listen(load(tmp_path, Environment(api_key=SecretStr("key"))), MODEL).close()
+
+
+def two_models(settings: Settings) -> Settings:
+    """Add a model on another port."""
+    file = settings.folder / "trimtab.toml"
+    port = settings.model(MODEL).serve.port
+    text = file.read_text()
+    other = text.replace(MODEL, "other").replace(f"port = {port}", f"port = {port + 1}")
+    file.write_text(text + other)
+    return load(settings.folder, settings.environment)
+
+
+def test_a_model_that_cannot_be_attended_does_not_keep_the_others(
+    tmp_path: Path, project: Any
+) -> None:
+    settings = two_models(project(tmp_path))
+    nursery = Nursery()
+    crew = Crew(
+        settings=settings,
+        database=open_database(settings.database_url),
+        log=open_log(settings),
+        clock=SystemClock(),
+        nursery=nursery,
+    )
+    spool = settings.home.spool("other")
+    taken = Shipper(spool, "other", crew.log, lambda _: pytest.fail("nothing to ship"))
+    try:
+        with pytest.raises(SpoolTakenError):
+            crew.gather(["other"])
+        crew.gather(["other", MODEL])
+        attended = [attendant.keeper.model for attendant in crew.attendants]
+        taken.close()
+        crew.missing["other"].next_try = 0.0
+        crew.complete()
+    finally:
+        for attendant in crew.attendants:
+            attendant.finish(0)
+        nursery.end()
+
+    assert attended == [MODEL]
+    assert [attendant.keeper.model for attendant in crew.attendants] == [MODEL, "other"]
+    assert crew.missing == {}
+
+
+def test_a_version_whose_process_cannot_be_started_is_tried_again_later(
+    tmp_path: Path, project: Any, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: Settings = project(tmp_path)
+    shelf.lend(settings, "1")
+    nursery = Nursery()
+    nursery.end()  # neither warm nor warming
+    promotion = Promotion(
+        model=MODEL,
+        epoch=1,
+        version="1",
+        previous=None,
+        manifest_sha256=shelf.hashes["1"],
+        actor="tests",
+        reasons=(),
+        at=datetime.now(UTC),
+    )
+    keeper = Keeper(settings, MODEL, listen(settings, MODEL), nursery)
+    keeper.want(promotion)
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", str(tmp_path / "gone"))
+        keeper.step()
+    note = keeper.note
+    deadline = time.monotonic() + 60
+    while keeper.version != "1" and time.monotonic() < deadline:
+        keeper.step()
+        time.sleep(0.02)
+    version = keeper.version
+    keeper.end()
+    keeper.wait(time.monotonic() + 10)
+
+    assert "version 1 is not served" in note
+    assert version == "1"

@@ -48,6 +48,9 @@ def test_a_model_needs_only_task_source_and_target(tmp_path: Path) -> None:
         (MODEL.replace("binary", "binry"), "models.late.task: Input should be 'binary'"),
         (MODEL.replace("models.late", "models.Late"), "models.Late"),
         (MODEL.replace('target = "late"\n', ""), "models.late.target: missing"),
+        ("[models]", "models: none is declared"),
+        (MODEL + "time = 'id'\nkey = 'id'", "key: 'id' is also named as time"),
+        (MODEL + "[platform]\nhost = '0.0.0.0'", "TRIMTAB_TRACKING_URI"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -56,6 +59,29 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None
 
     assert message in str(caught.value)
     assert "trimtab.toml" in str(caught.value)
+
+
+def test_a_setting_of_two_kinds_is_named_in_one_clean_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, MODEL + "[models.late.train]\nwindow = '1 day'")
+
+    _, *lines = str(caught.value).splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("  models.late.train.window: Input should be 'all', or: '1 day' is")
+    assert "function" not in lines[0]
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "trimtab.toml").mkdir()
+    with pytest.raises(SettingsError, match=r"trimtab\.toml cannot be read: Is a directory"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("host", "uri"), [("127.0.0.1", "http://127.0.0.1:5000"), ("::1", "http://[::1]:5000")]
+)
+def test_the_tracking_uri_is_one_for_either_family(tmp_path: Path, host: str, uri: str) -> None:
+    assert read(tmp_path, MODEL + f"[platform]\nhost = '{host}'").tracking_uri == uri
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
@@ -79,3 +105,14 @@ def test_the_environment_moves_the_stores(tmp_path: Path, monkeypatch: pytest.Mo
     assert settings.database_url == "postgresql://u:secret@db/trimtab"
     assert settings.tracking_uri == "http://mlflow:5000"
     assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_api_key_is_no_key(
+    tmp_path: Path, blank: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trimtab.toml").write_text(MODEL)
+    monkeypatch.setenv("TRIMTAB_API_KEY", blank)
+
+    with pytest.raises(SettingsError, match="TRIMTAB_API_KEY: is blank"):
+        load(tmp_path)

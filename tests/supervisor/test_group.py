@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,60 @@ def test_a_failed_start_shows_the_end_of_the_log(tmp_path: Path, free_port: int)
 
     with pytest.raises(StartError, match=r"ended with code 1(.|\n)*no disk"):
         asyncio.run(run())
+
+
+def test_what_cannot_be_started_again_is_tried_again(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.symlink_to(sys.executable)
+    news: list[str] = []
+
+    async def run() -> None:
+        group = ProcessGroup(lambda _, what: news.append(what))
+        sleeper = spec(tmp_path, "sleeper", SLEEPER)
+        await group.start(replace(sleeper, argv=[str(program), *sleeper.argv[1:]]))
+        program.unlink()
+        group.kill()
+        await until(lambda: any("cannot be started" in what for what in news))
+        program.symlink_to(sys.executable)
+        await until(lambda: bool(group.children))
+        await group.stop()
+
+    asyncio.run(run())
+
+    assert "started again" in news
+
+
+def test_a_table_that_cannot_be_written_is_told_once_and_ends_nothing(tmp_path: Path) -> None:
+    news: list[str] = []
+
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    async def run() -> int:
+        group = ProcessGroup(lambda _, what: news.append(what), changed=full)
+        await group.start(spec(tmp_path, "one", SLEEPER))
+        await group.start(spec(tmp_path, "two", SLEEPER))
+        pid = group.children[0].pid
+        await group.stop()
+        return pid
+
+    assert not is_alive(asyncio.run(run()))
+    assert sum("No space left" in what for what in news) == 1
+
+
+def test_a_process_gets_no_secret_that_is_kept_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIMTAB_API_KEY", "secret")
+    code = "import os; print(os.environ.get('TRIMTAB_API_KEY'), flush=True)"
+    told = replace(spec(tmp_path, "told", code + "; " + SLEEPER), without=("TRIMTAB_API_KEY",))
+
+    async def run() -> None:
+        group = ProcessGroup(lambda *_: None)
+        await group.start(told)
+        await until(lambda: told.log.read_text() != "")
+        await group.stop()
+
+    asyncio.run(run())
+
+    assert told.log.read_text() == "None\n"

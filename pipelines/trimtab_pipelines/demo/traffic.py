@@ -28,7 +28,7 @@ class Tally:
 class Traffic:
     """Clients that keep their connections open, as those of a real system do."""
 
-    def __init__(self, url: str, api_key: str | None) -> None:
+    def __init__(self, url: str, api_key: str | None, tally: Tally) -> None:
         headers = {"content-type": "application/json"}
         if api_key:
             headers["authorization"] = f"Bearer {api_key}"
@@ -36,7 +36,7 @@ class Traffic:
         self._client = httpx2.AsyncClient(
             base_url=url, headers=headers, limits=limits, timeout=_TIMEOUT_SECONDS, trust_env=False
         )
-        self.tally = Tally()
+        self.tally = tally
 
     async def send(self, batch: Batch) -> None:
         """Send all requests of a batch and wait for their answers."""

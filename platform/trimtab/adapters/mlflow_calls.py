@@ -22,6 +22,7 @@ from tenacity import (
 )
 
 from trimtab.errors import RegistryUnreachableError
+from trimtab.records.urls import without_userinfo
 
 Result = TypeVar("Result")
 
@@ -79,10 +80,11 @@ class Patience:
             return repeated(call)
         except (MlflowException, OSError) as error:
             if is_passing(error):
-                raise RegistryUnreachableError(self.tracking_uri, _short(error)) from error
+                shown = without_userinfo(self.tracking_uri)
+                raise RegistryUnreachableError(shown, _short(error)) from error
             raise
 
 
 def _short(error: BaseException) -> str:
-    text = str(error).split("exception ")[-1]
+    text = without_userinfo(str(error)).split("exception ")[-1]
     return text if len(text) <= 200 else f"{text[:200]}..."

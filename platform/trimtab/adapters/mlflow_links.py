@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+from trimtab.records.urls import without_userinfo
 from trimtab.records.versions import ModelVersion
 
 
@@ -11,9 +12,13 @@ def version_page(tracking_uri: str, model: str, version: str) -> str:
     >>> version_page("http://127.0.0.1:5000/", "late-arrival", "3")
     'http://127.0.0.1:5000/#/models/late-arrival/versions/3'
     """
-    return f"{tracking_uri.rstrip('/')}/#/models/{quote(model)}/versions/{quote(version)}"
+    return f"{_root(tracking_uri)}/#/models/{quote(model)}/versions/{quote(version)}"
 
 
 def run_page(tracking_uri: str, version: ModelVersion) -> str:
     """Give the page of the run that made a version, with its plots and reports."""
-    return f"{tracking_uri.rstrip('/')}/#/runs/{quote(version.run_id)}"
+    return f"{_root(tracking_uri)}/#/runs/{quote(version.run_id)}"
+
+
+def _root(tracking_uri: str) -> str:
+    return without_userinfo(tracking_uri).rstrip("/")

@@ -50,16 +50,26 @@ class ParquetLog:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._known: dict[str, set[str]] = {}
+        """The parts of each model that is written here: listing them each time would cost more."""
 
     def append(self, model: str, version: str, part: str, rows: pa.Table) -> None:
         """Add a part, once; it is on the disk when this returns."""
-        if part in self.parts(model):
+        known = self._known.get(model)
+        if known is None:
+            known = self._known[model] = set(self.parts(model))
+        if part in known:
             return
         folder = self._folder(model, version)
         make_folder(folder)
         sink = pa.BufferOutputStream()
         pq.write_table(rows.drop_columns(["version"]), sink, compression="zstd")
-        write_durably(folder / f"{part}.{_span(rows)}{_SUFFIX}", memoryview(sink.getvalue()))
+        try:
+            write_durably(folder / f"{part}.{_span(rows)}{_SUFFIX}", memoryview(sink.getvalue()))
+        except BaseException:
+            del self._known[model]  # it can be there all the same
+            raise
+        known.add(part)
 
     def parts(self, model: str) -> Sequence[str]:
         """List the names of the parts."""

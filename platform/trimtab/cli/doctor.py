@@ -15,6 +15,7 @@ import click
 from packaging.version import Version
 
 from trimtab.errors import ExitCode, TrimtabError
+from trimtab.records.urls import without_userinfo
 
 from .output import console
 
@@ -156,13 +157,13 @@ def _registry(settings: "Settings") -> Iterator[Check]:
     yield Check(
         name="mlflow",
         well=answer.status_code == 200,
-        found=f"{settings.tracking_uri} answers {answer.status_code} {answer.text[:40]}",
+        found=f"{without_userinfo(settings.tracking_uri)}: {answer.status_code} {answer.text[:40]}",
         fix="Look into the log of the MLflow server.",
     )
 
 
 def _ports(settings: "Settings") -> Iterator[Check]:
-    from trimtab.supervisor import PortInUseError, is_up, require_free
+    from trimtab.supervisor import is_up, require_free
 
     if is_up(settings.home.run):
         yield Check(name="ports", well=True, found="held by the platform, which is up")
@@ -174,8 +175,8 @@ def _ports(settings: "Settings") -> Iterator[Check]:
     for host, port, setting in wanted:
         try:
             require_free(host, port, setting)
-        except PortInUseError as error:
-            yield Check(name="ports", well=False, found=f"{port} is taken", fix=str(error))
+        except TrimtabError as error:
+            yield Check(name="ports", well=False, found=f"{port} cannot be had", fix=str(error))
         else:
             yield Check(name="ports", well=True, found=f"{port} is free ({setting})")
 

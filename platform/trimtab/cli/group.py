@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
-from trimtab.errors import TrimtabError
+from trimtab.errors import ExitCode, TrimtabError
 
 COMMANDS = "trimtab.commands"
 """The entry points by which components bring their verbs: name = module:command."""
@@ -44,6 +44,10 @@ def main() -> None:
         click.secho("Error: ", fg="red", bold=True, err=True, nl=False)
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # a home that cannot be written, a full disk
+        click.secho("Error: ", fg="red", bold=True, err=True, nl=False)
+        click.echo(str(error), err=True)
+        sys.exit(ExitCode.FAILED)
 
 
 def _verbs() -> dict[str, EntryPoint]:

@@ -74,7 +74,7 @@ def _is_time(values: pd.Series) -> bool:
     hinted = any(hint in str(values.name).lower() for hint in _TIMES)
     if not hinted or types.is_numeric_dtype(values):
         return False
-    parsed = pd.to_datetime(values.dropna().head(1000), errors="coerce", utc=True, format="mixed")
+    parsed = pd.to_datetime(values.dropna().head(1000), errors="coerce", utc=True, format="ISO8601")
     return len(parsed) > 0 and bool(parsed.notna().mean() >= _PARSED_ENOUGH)
 
 

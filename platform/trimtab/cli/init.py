@@ -10,6 +10,7 @@ import click
 from trimtab.errors import SettingsError
 
 from .output import console
+from .tables import read_table, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,28 +51,32 @@ def init(
     path = folder / FILE
     if path.exists():
         raise SettingsError(f"{path} is there already. Edit it, or remove it first.")
+    name = _name(model, file)
     frame = _read(file)
-    for column in filter(None, (target, time, key)):
-        if column not in frame.columns:
-            known = ", ".join(map(str, frame.columns))
-            raise SettingsError(f"{file} has no column {column!r} (it has: {known})")
+    require_columns(frame, file, target, time, key)
     found = guess(frame, target=target, time=time, key=key)
-    name = model or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")
-    if not re.match("[a-z]", name):
-        name = f"model-{name}"
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(_toml(name[:48], _source(file, folder), found), encoding="utf-8")
+    path.write_text(_toml(name, _source(file, folder), found), encoding="utf-8")
     _check(path, folder)
     _tell(path, name, found, len(frame))
 
 
-def _read(file: Path) -> "pd.DataFrame":
-    import pandas as pd
+def _name(model: str | None, file: Path) -> str:
+    from trimtab.settings import MODEL_NAME
 
-    try:
-        frame = pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)
-    except (ValueError, OSError) as error:
-        raise SettingsError(f"{file} cannot be read: {error}") from None
+    if model is None:
+        name = re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")
+        return (name if re.match("[a-z]", name) else f"model-{name}")[:48]
+    if not re.fullmatch(MODEL_NAME, model):
+        raise SettingsError(
+            f"--model {model!r} is no name of a model: use up to 48 lower-case letters, digits "
+            "and hyphens, and a letter first."
+        )
+    return model
+
+
+def _read(file: Path) -> "pd.DataFrame":
+    frame = read_table(file)
     if len(frame) == 0 or frame.shape[1] < 2:
         raise SettingsError(f"{file} has {len(frame)} rows and {frame.shape[1]} columns: too few")
     return frame

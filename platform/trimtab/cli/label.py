@@ -1,5 +1,6 @@
 """`trimtab label`: ground truth from a file."""
 
+import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,9 +9,11 @@ import click
 
 from trimtab.errors import SettingsError
 from trimtab.records.labels import Label
+from trimtab.records.ledger import LedgerEntry
 
 from .options import project_option
 from .output import console
+from .tables import read_table, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +40,8 @@ def label(
 
     FILE is CSV or Parquet. Labels may come late, in any order, and twice: a second label for a
     key replaces the first. Rows without a value are not known yet and are passed over.
+
+    Labels are what quality is measured with; retraining reads the model's source.
     """
     from trimtab.adapters.opening import open_clock, open_database
 
@@ -44,40 +49,60 @@ def label(
     key, value = key or declared.key, value or declared.target
     if key is None:
         raise SettingsError(f"models.{model}.key is not set; name the column with --key")
-    frame = _read(file)
-    for column in filter(None, (key, value, time)):
-        if column not in frame.columns:
-            known = ", ".join(map(str, frame.columns))
-            raise SettingsError(f"{file} has no column {column!r} (it has: {known})")
-    labels = _labels(frame, key, value, time, open_clock(settings).now())
+    frame = read_table(file, text=key)
+    require_columns(frame, file, key, value, time)
+    now = open_clock(settings).now()
+    labels = _labels(frame, key, value, time, now)
+    delivered = LedgerEntry(
+        at=now,
+        actor=_user(),
+        event="labels delivered",
+        model=model,
+        subject=f"{len(labels)} labels",
+        reasons=(file.name,),
+    )
     with open_database(settings).transaction() as stores:
         count = stores.labels.put(model, labels)
+        stores.ledger.append(delivered)
     console.print(f"{count} labels for {model}; {len(frame) - len(labels)} rows had no value.")
 
 
-def _read(file: Path) -> "pd.DataFrame":
-    import pandas as pd
-
+def _user() -> str:
     try:
-        return pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)
-    except (ValueError, OSError) as error:
-        raise SettingsError(f"{file} cannot be read: {error}") from None
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "cli"
 
 
 def _labels(
     frame: "pd.DataFrame", key: str, value: str, time: str | None, now: datetime
 ) -> list[Label]:
-    import pandas as pd
-
     known = frame[frame[value].notna() & frame[key].notna()]
     times = [now] * len(known)
     if time is not None:
-        parsed = pd.to_datetime(known[time], errors="coerce", utc=True)
-        if parsed.isna().any():
-            sample = known.loc[parsed.isna(), time].iloc[0]
-            raise SettingsError(f"column {time!r} holds {sample!r}, which is no time")
-        times = [moment.to_pydatetime().astimezone(UTC) for moment in parsed]
+        times = _times(known[time])
     return [
-        Label(key=str(k), value=str(v), known_at=t)
+        Label(key=_key(k), value=str(v), known_at=t)
         for k, v, t in zip(known[key], known[value], times, strict=True)
     ]
+
+
+def _times(column: "pd.Series") -> list[datetime]:
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column):  # seconds, days or years: nobody knows
+        raise SettingsError(
+            f"column {column.name!r} holds numbers; write times as 2013-04-01T12:00"
+        )
+    parsed = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
+    if parsed.isna().any():
+        sample = column[parsed.isna()].iloc[0]
+        raise SettingsError(
+            f"column {column.name!r} holds {sample!r}, which is no time; write 2013-04-01T12:00"
+        )
+    return [moment.to_pydatetime().astimezone(UTC) for moment in parsed]
+
+
+def _key(value: object) -> str:
+    """Write a key as callers do: Parquet keeps whole numbers as floats where one is missing."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

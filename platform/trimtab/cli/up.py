@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trimtab.records.urls import without_userinfo
+
 from .options import project_option
 from .output import Story, console, tell
 
@@ -27,7 +29,10 @@ def up(settings: "Settings") -> None:
     and retrains when it pays. What happens is told here as it happens; each process writes its
     log into the `logs` folder of the home.
     """
-    asyncio.run(_run(settings))
+    from trimtab.supervisor import until_signal
+
+    asyncio.run(until_signal(_run(settings)))
+    console.print("Stopped.")
 
 
 async def _run(settings: "Settings") -> None:
@@ -37,27 +42,22 @@ async def _run(settings: "Settings") -> None:
     def report(name: str, news: str) -> None:
         console.print(f"[dim]{name}[/] {news}")
 
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     story = Story(open_database(settings))
     async with platform_up(settings, report) as group:
         _invite(settings)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        while not stop.is_set():
-            for entry in story.news():
-                tell(entry)
-            try:
-                await asyncio.wait_for(stop.wait(), _LOOK_SECONDS)
-            except TimeoutError:
-                continue
-        console.print("Stopping; press Ctrl-C again to end everything at once.")
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, group.kill)
-    console.print("Stopped.")
+        try:
+            while True:
+                for entry in story.news():
+                    tell(entry)
+                await asyncio.sleep(_LOOK_SECONDS)
+        except asyncio.CancelledError:
+            console.print("Stopping; press Ctrl-C again to end everything at once.")
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, group.kill)
+            raise
 
 
 def _invite(settings: "Settings") -> None:
-    console.print(f"MLflow UI  {settings.tracking_uri}", style="bold")
+    console.print(f"MLflow UI  {without_userinfo(settings.tracking_uri)}", style="bold")
     for name, model in settings.project.models.items():
         console.print(f"{name}  http://{model.serve.host}:{model.serve.port}/predict", style="bold")
     console.print("Ctrl-C stops the platform.", style="dim")

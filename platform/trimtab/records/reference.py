@@ -5,6 +5,8 @@ from datetime import timedelta
 
 OUTPUT = "(output)"
 """The name under which the model's own output is summarised; no input may bear it."""
+LABEL = "(label)"
+"""The name of the label in the sample of training rows; no input may bear it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

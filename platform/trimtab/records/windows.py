@@ -23,11 +23,6 @@ class Window:
         start = _EPOCH + (moment - _EPOCH) // length * length
         return cls(start, start + length)
 
-    @property
-    def following(self) -> "Window":
-        """The next window of the same length."""
-        return Window(self.end, self.end + (self.end - self.start))
-
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
 

@@ -2,8 +2,10 @@
 
 from .environment import TELEMETRY_OFF, Environment
 from .home import Home
+from .hosts import is_loopback
 from .loading import FILE, Settings, load
 from .project import (
+    MODEL_NAME,
     AlertSettings,
     DemoSettings,
     GateSettings,
@@ -18,6 +20,7 @@ from .project import (
 
 __all__ = [
     "FILE",
+    "MODEL_NAME",
     "TELEMETRY_OFF",
     "AlertSettings",
     "DemoSettings",
@@ -32,5 +35,6 @@ __all__ = [
     "ServeSettings",
     "Settings",
     "TrainSettings",
+    "is_loopback",
     "load",
 ]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 TELEMETRY_OFF = {
@@ -17,7 +17,7 @@ TELEMETRY_OFF = {
 class Environment(BaseSettings):
     """Variables named `TRIMTAB_...`: where the stores are, and what must not stand in a file."""
 
-    model_config = SettingsConfigDict(env_prefix="TRIMTAB_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TRIMTAB_", frozen=True, hide_input_in_errors=True)
 
     home: Path | None = None
     """Where the platform keeps its data; by default `.trimtab` beside `trimtab.toml`."""
@@ -31,3 +31,11 @@ class Environment(BaseSettings):
     """What callers of an endpoint must send as `Authorization: Bearer ...`."""
     clock: Path | None = None
     """A file that holds the time of a replay; without it the system's clock counts."""
+
+    @field_validator("api_key")
+    @classmethod
+    def _refuse_blank(cls, key: SecretStr | None) -> SecretStr | None:
+        """A blank key would look like protection and be none."""
+        if key is not None and not key.get_secret_value().strip():
+            raise ValueError("is blank; set it to a key, or do not set it at all")
+        return key

@@ -1,6 +1,7 @@
 """Reading `trimtab.toml`: what is wrong, where, and what was probably meant."""
 
 import difflib
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from .home import Home
 from .project import ModelSettings, Project
 
 FILE = "trimtab.toml"
+_BRANCH = re.compile(r"(literal|function-\w+)?\[.*\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,7 @@ class Settings:
     @property
     def tracking_uri(self) -> str:
         """Where MLflow answers."""
-        platform = self.project.platform
-        return self.environment.tracking_uri or f"http://{platform.host}:{platform.mlflow_port}"
+        return self.environment.tracking_uri or f"http://{self.project.platform.address}"
 
     @property
     def inference_log(self) -> Path:
@@ -71,28 +72,50 @@ def load(folder: Path, environment: Environment | None = None) -> Settings:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
     try:
         project = Project.model_validate(content)
     except ValidationError as error:
-        lines = [f"  {_explain(detail)}" for detail in error.errors()]
+        lines = [f"  {line}" for line in _lines(error.errors())]
         raise SettingsError("\n".join([f"{path} cannot be used:", *lines])) from None
-    return Settings(
-        project=project, environment=environment or Environment(), folder=folder.resolve()
-    )
+    found = environment or _environment()
+    return Settings(project=project, environment=found, folder=folder.resolve())
+
+
+def _environment() -> Environment:
+    try:
+        return Environment()
+    except ValidationError as error:
+        lines = [
+            f"  TRIMTAB_{str(detail['loc'][0]).upper()}: {_explain(detail)}"
+            for detail in error.errors()
+        ]
+        raise SettingsError("\n".join(["The environment cannot be used:", *lines])) from None
+
+
+def _lines(details: list[ErrorDetails]) -> list[str]:
+    """Give one line a setting; where it may be one of several kinds, each says what it misses."""
+    found: dict[str, list[str]] = {}
+    for detail in details:
+        # pydantic adds the branch of a union, or `[key]`, which nobody wrote
+        loc = [part for part in detail["loc"] if not _BRANCH.fullmatch(str(part))]
+        where = ".".join(map(str, loc)) or "file"
+        found.setdefault(where, []).append(_explain(detail))
+    return [f"{where}: {', or: '.join(messages)}" for where, messages in found.items()]
 
 
 def _explain(detail: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in detail["loc"]) or "file"
     match detail["type"]:
         case "extra_forbidden":
             *parents, key = detail["loc"]
             nearest = difflib.get_close_matches(str(key), _keys_at(Project, parents), n=1)
             hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-            return f"{where}: unknown key{hint}"
+            return f"unknown key{hint}"
         case "missing":
-            return f"{where}: missing; it has no default"
+            return "missing; it has no default"
         case _:
-            return f"{where}: {detail['msg'].removeprefix('Value error, ')}"
+            return detail["msg"].removeprefix("Value error, ")
 
 
 def _keys_at(section: type[BaseModel], path: list[Any]) -> list[str]:

@@ -3,13 +3,23 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from trimtab.records.contracts import Task
 from trimtab.records.durations import Duration, Rate, RateSetting
 from trimtab.records.requests import Trigger
 
-ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
+from .hosts import is_loopback
+
+MODEL_NAME = r"^[a-z][a-z0-9-]{0,47}$"
+ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 """Lower case, so that one name serves MLflow, the Bento, URLs and folders alike."""
 
 Candidate = Literal["logistic", "ridge", "xgboost"]
@@ -174,6 +184,8 @@ class ModelSettings(Section):
             raise ValueError(f"gate.metric: {self.metric} is not for {self.task}; use {fitting}")
         if self.target in (self.time, self.key, *self.exclude):
             raise ValueError(f"target: {self.target!r} is also named as time, key or excluded")
+        if self.time is not None and self.time == self.key:
+            raise ValueError(f"key: {self.key!r} is also named as time; a key is one row's alone")
         if self.source.startswith("sql:") and self.source_url is None:
             raise ValueError("source_url: a sql: source needs the URL of its database")
         return self
@@ -191,9 +203,26 @@ class PlatformSettings(Section):
     """The processes that all models share."""
 
     host: str = "127.0.0.1"
-    """Where the MLflow server that `trimtab up` starts listens."""
+    """Where the MLflow server that `trimtab up` starts listens: loopback only, as it has no
+    authentication."""
     mlflow_port: Annotated[int, Field(ge=1, le=65535)] = 5000
     """Its port, for the UI as well."""
+
+    @property
+    def address(self) -> str:
+        """Host and port of the MLflow server, as URLs write them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.mlflow_port}"
+
+    @field_validator("host")
+    @classmethod
+    def _is_loopback(cls, host: str) -> str:
+        if not is_loopback(host):
+            raise ValueError(
+                f"{host} can be reached by others, and MLflow's server has no authentication "
+                "here; put it behind one of your own and set TRIMTAB_TRACKING_URI"
+            )
+        return host
 
 
 class DemoSettings(Section):
@@ -216,7 +245,9 @@ class Project(Section):
     demo: DemoSettings | None = None
 
     @model_validator(mode="after")
-    def _ports_differ(self) -> "Project":
+    def _fits_together(self) -> "Project":
+        if not self.models:
+            raise ValueError("models: none is declared; each has a table of its own, [models.NAME]")
         taken = {self.platform.mlflow_port: "platform.mlflow_port"}
         for name, model in self.models.items():
             setting = f"models.{name}.serve.port"

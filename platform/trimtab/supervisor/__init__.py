@@ -4,6 +4,7 @@ from .group import ProcessGroup, Report, StartError
 from .listening import PortInUseError, require_free
 from .lock import AlreadyUpError, is_up
 from .process import CHILD_ENVIRONMENT, Child, ProcessSpec
+from .signals import until_signal
 from .up import platform_up
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "is_up",
     "platform_up",
     "require_free",
+    "until_signal",
 ]

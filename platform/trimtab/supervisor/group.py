@@ -42,6 +42,7 @@ class ProcessGroup:
         self._changed = changed
         self._children: dict[str, Child] = {}
         self._keepers: list[asyncio.Task[None]] = []
+        self._is_noted = True
 
     @property
     def children(self) -> Sequence[Child]:
@@ -62,13 +63,11 @@ class ProcessGroup:
         """Stop everything that runs, the last first."""
         for keeper in self._keepers:
             keeper.cancel()
-        for keeper in self._keepers:
-            with suppress(asyncio.CancelledError):
-                await keeper
+        await asyncio.gather(*self._keepers, return_exceptions=True)
         for child in reversed(list(self._children.values())):
             await child.stop(self._grace)
         self._children.clear()
-        self._changed()
+        self._note()
 
     def kill(self) -> None:
         """End everything at once; for a second Ctrl-C."""
@@ -78,8 +77,19 @@ class ProcessGroup:
     async def _launch(self, spec: ProcessSpec) -> Child:
         child = await Child.start(spec)
         self._children[spec.name] = child
-        self._changed()
+        self._note()
         return child
+
+    def _note(self) -> None:
+        """Tell of the change; a table that a full disk keeps from being written ends nothing."""
+        try:
+            self._changed()
+        except OSError as error:
+            if self._is_noted:
+                self._report("platform", f"cannot note which processes run: {error}")
+            self._is_noted = False
+        else:
+            self._is_noted = True
 
     async def _until_ready(self, child: Child) -> None:
         spec = child.spec
@@ -105,13 +115,22 @@ class ProcessGroup:
             if time.monotonic() - started > _STEADY_SECONDS:
                 pause = _FIRST_PAUSE
             self._report(spec.name, f"ended with code {code}; starting again in {pause:g} s")
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-            child = await self._launch(spec)
+            child, pause = await self._launch_again(spec, pause)
             try:
                 await self._until_ready(child)
-            except StartError as error:
+            except (StartError, OSError) as error:
                 self._report(spec.name, str(error))
                 await child.stop(self._grace)
             else:
                 self._report(spec.name, "ready again" if spec.ready_url else "started again")
+
+    async def _launch_again(self, spec: ProcessSpec, pause: float) -> tuple[Child, float]:
+        """Try until there is a process again; give the pause before the next try as well."""
+        while True:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            try:
+                return await self._launch(spec), pause
+            except OSError as error:  # no memory or no disk now; there may be some later
+                why = f"cannot be started: {error}; trying again in {pause:g} s"
+                self._report(spec.name, why)

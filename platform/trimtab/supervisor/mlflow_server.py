@@ -1,4 +1,4 @@
-"""How the MLflow server is started: small, closed, and on loopback unless told otherwise."""
+"""How the MLflow server is started: small, closed, and on loopback only."""
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -27,7 +27,7 @@ def mlflow_server(settings: Settings) -> ProcessSpec:
         raise NoServerError from None
     home, platform = settings.home, settings.project.platform
     home.artifacts.mkdir(parents=True, exist_ok=True)
-    address = f"{platform.host}:{platform.mlflow_port}"
+    address = platform.address
     return ProcessSpec(
         name="mlflow",
         argv=[
@@ -43,11 +43,13 @@ def mlflow_server(settings: Settings) -> ProcessSpec:
             *("--uvicorn-opts", "--log-level warning"),
         ],
         environment={
+            "TRIMTAB_HOME": str(home.root),  # by which what a crash leaves is known as ours
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes that judge prompts
             "MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX": (
                 "^(mlflow-artifacts|runs|models):/"
             ),
         },
+        without=("TRIMTAB_DATABASE_URL", "TRIMTAB_API_KEY"),
         log=home.logs / "mlflow.log",
         ready_url=f"http://{address}/health",
     )

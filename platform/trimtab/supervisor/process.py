@@ -31,6 +31,8 @@ class ProcessSpec:
     argv: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to the parent's own."""
+    without: tuple[str, ...] = ()
+    """Names that are kept from it although the parent has them: secrets it has no use for."""
     log: Path
     """Where its output goes."""
     ready_url: str | None = None
@@ -60,7 +62,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 env={
-                    **os.environ,
+                    **{k: v for k, v in os.environ.items() if k not in spec.without},
                     **CHILD_ENVIRONMENT,
                     **spec.environment,
                 },

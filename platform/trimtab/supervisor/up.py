@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 
-from trimtab.settings import Settings
+from trimtab.errors import SettingsError
+from trimtab.settings import Settings, is_loopback
 
 from .group import ProcessGroup, Report
 from .listening import require_free
@@ -38,8 +39,9 @@ def workers(settings: Settings) -> Sequence[ProcessSpec]:
 async def platform_up(settings: Settings, report: Report) -> AsyncIterator[ProcessGroup]:
     """Run the platform for as long as the context is open; leave no process behind.
 
-    Raises AlreadyUpError, PortInUseError, NoServerError and StartError.
+    Raises SettingsError, AlreadyUpError, PortInUseError, NoServerError and StartError.
     """
+    _require_keys(settings)
     run = settings.home.run
     with sole_owner(run):
         left = await asyncio.to_thread(end_leftovers, run)
@@ -65,3 +67,16 @@ def _require_ports(settings: Settings) -> None:
         require_free(platform.host, platform.mlflow_port, "platform.mlflow_port")
     for name, model in settings.project.models.items():
         require_free(model.serve.host, model.serve.port, f"models.{name}.serve.port")
+
+
+def _require_keys(settings: Settings) -> None:
+    """Refuse here what the endpoint's worker would refuse again and again."""
+    if settings.environment.api_key is not None:
+        return
+    for name, model in settings.project.models.items():
+        if not is_loopback(model.serve.host):
+            raise SettingsError(
+                f"models.{name}.serve.host is {model.serve.host}, where others can reach the "
+                "endpoint. Set TRIMTAB_API_KEY to the key that callers must send, or set the host "
+                "to 127.0.0.1."
+            )

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
+
+from trimtab.errors import DatabaseUnreachableError, SettingsError
 
 from .labels import SqlLabels
 from .ledger import SqlLedger, SqlPromotions
@@ -21,6 +24,7 @@ from .watching import SqlIncidents, SqlVerdicts
 # (sqlite.org/wal.html#walresetbug). Several processes write here, so WAL has to wait for that.
 _WAL_IS_SOUND = sqlite3.sqlite_version_info >= (3, 51, 3)
 _BUSY_SECONDS = 30
+_CONNECT_SECONDS = 10
 _ONE_WRITER = 0x7472696D  # the advisory lock that admits one writing transaction on PostgreSQL
 
 
@@ -78,21 +82,36 @@ class SqlDatabase:
 def open_database(url: str) -> SqlDatabase:
     """Open a database by its SQLAlchemy URL and bring its tables up to date.
 
-    Raises DatabaseVersionError when a newer Trimtab wrote it.
+    Raises DatabaseUnreachableError, and DatabaseVersionError when a newer Trimtab wrote it.
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:  # its message would show the password
+        raise SettingsError(
+            "TRIMTAB_DATABASE_URL is no URL of a database; write postgresql://user@host/name"
+        ) from None
+    try:
+        engine = _engine(parsed)
+        migrate(engine)
+    except (OperationalError, NoSuchModuleError, ModuleNotFoundError) as error:
+        shown = parsed.set(query={}).render_as_string(hide_password=True)
+        why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise DatabaseUnreachableError(shown, why) from None
+    return SqlDatabase(engine)
+
+
+def _engine(parsed: URL) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_immediate)
-    else:
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed, pool_pre_ping=True)
-    migrate(engine)
-    return SqlDatabase(engine)
+        return engine
+    if parsed.drivername in ("postgresql", "postgres"):  # the latter is what many hosts give
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    patience = {"connect_timeout": _CONNECT_SECONDS} if "psycopg" in parsed.drivername else {}
+    return create_engine(parsed, pool_pre_ping=True, connect_args=patience)
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
