@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from trimtab.adapters.opening import open_database
+from trimtab.cli.group import trimtab as command
 from trimtab.settings import Environment, load
 
 FRAMEWORKS = {"mlflow", "bentoml", "evidently", "sklearn", "xgboost", "sqlalchemy", "pandas"}
@@ -54,11 +56,11 @@ def test_help_imports_no_framework(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(verb: str, tmp_path: Path) -> None:
-    done = trimtab(verb, "--help", folder=tmp_path)
+def test_every_verb_explains_itself(verb: str) -> None:
+    done = CliRunner().invoke(command, [verb, "--help"])
 
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) > 5
+    assert done.exit_code == 0, done.output
+    assert len(done.output.splitlines()) > 5
 
 
 def test_init_looks_at_the_data(orders: Path) -> None:
