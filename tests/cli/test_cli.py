@@ -29,6 +29,14 @@ def trimtab(*args: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def init(folder: Path) -> None:
+    """Make the project in this process: a start of Python less for each test that needs one."""
+    done = CliRunner().invoke(
+        command, ["init", str(folder / "orders.csv"), "--project", str(folder)]
+    )
+    assert done.exit_code == 0, done.output
+
+
 @pytest.fixture
 def orders(tmp_path: Path) -> Path:
     rows = 300
@@ -102,7 +110,7 @@ def test_a_folder_without_a_project_is_told_what_to_do(tmp_path: Path) -> None:
 
 
 def test_status_of_a_new_project_says_that_somebody_must_look(orders: Path) -> None:
-    trimtab("init", "orders.csv", folder=orders)
+    init(orders)
     done = trimtab("status", "--json", folder=orders)
 
     assert done.returncode == 3
@@ -110,7 +118,7 @@ def test_status_of_a_new_project_says_that_somebody_must_look(orders: Path) -> N
 
 
 def test_labels_are_delivered_once_a_key(orders: Path) -> None:
-    trimtab("init", "orders.csv", folder=orders)
+    init(orders)
     pd.DataFrame({"order_id": [1, 2, 3], "is_returned": [True, None, False]}).to_csv(
         orders / "labels.csv", index=False
     )
@@ -125,7 +133,7 @@ def test_labels_are_delivered_once_a_key(orders: Path) -> None:
 
 @pytest.mark.parametrize("format", ["csv", "parquet"])
 def test_keys_of_labels_stay_as_they_are_written(orders: Path, format: str) -> None:
-    trimtab("init", "orders.csv", folder=orders)
+    init(orders)
     if format == "csv":
         (orders / "labels.csv").write_text("order_id,is_returned\n007,True\n8,False\n,True\n")
     else:
@@ -143,7 +151,7 @@ def test_keys_of_labels_stay_as_they_are_written(orders: Path, format: str) -> N
 
 
 def test_times_of_labels_may_be_dates_and_minutes_but_no_numbers(orders: Path) -> None:
-    trimtab("init", "orders.csv", folder=orders)
+    init(orders)
     (orders / "labels.csv").write_text(
         "order_id,is_returned,known,day\n1,True,2013-04-01,1\n2,False,2013-04-01T12:00,2\n"
     )
@@ -174,7 +182,7 @@ def test_init_refuses_a_bad_name_before_it_writes(orders: Path) -> None:
 def test_what_cannot_be_opened_is_one_message(
     orders: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
 ) -> None:
-    trimtab("init", "orders.csv", folder=orders)
+    init(orders)
     monkeypatch.setenv(name, value)
     done = trimtab("status", folder=orders)
 
@@ -185,7 +193,7 @@ def test_what_cannot_be_opened_is_one_message(
 
 
 def test_up_refuses_an_endpoint_that_all_can_reach_without_a_key(orders: Path) -> None:
-    trimtab("init", "orders.csv", folder=orders)
+    init(orders)
     toml = orders / "trimtab.toml"
     toml.write_text(toml.read_text().replace("port = 3000", 'port = 3000\nhost = "0.0.0.0"'))
     done = trimtab("up", folder=orders)
@@ -196,7 +204,7 @@ def test_up_refuses_an_endpoint_that_all_can_reach_without_a_key(orders: Path) -
 
 
 def test_labels_of_an_unknown_column_are_refused(orders: Path) -> None:
-    trimtab("init", "orders.csv", folder=orders)
+    init(orders)
     done = trimtab("label", "orders", "orders.csv", "--value", "nope", folder=orders)
 
     assert done.returncode == 2
@@ -204,7 +212,7 @@ def test_labels_of_an_unknown_column_are_refused(orders: Path) -> None:
 
 
 def test_doctor_finds_a_broken_project(orders: Path) -> None:
-    trimtab("init", "orders.csv", folder=orders)
+    init(orders)
     assert trimtab("doctor", folder=orders).returncode in (0, 1)
     with (orders / "trimtab.toml").open("a") as file:
         file.write("\n[alert]\n")
