@@ -37,6 +37,15 @@ def init(folder: Path) -> None:
     assert done.exit_code == 0, done.output
 
 
+def deliver(folder: Path, file: str) -> str:
+    """Deliver a file of labels, in this process too."""
+    done = CliRunner().invoke(
+        command, ["label", "orders", str(folder / file), "--project", str(folder)]
+    )
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
 @pytest.fixture
 def orders(tmp_path: Path) -> Path:
     rows = 300
@@ -123,10 +132,9 @@ def test_labels_are_delivered_once_a_key(orders: Path) -> None:
         orders / "labels.csv", index=False
     )
     for _ in range(2):
-        done = trimtab("label", "orders", "labels.csv", folder=orders)
-        assert done.returncode == 0, done.stderr
+        said = deliver(orders, "labels.csv")
 
-    assert "2 labels" in done.stdout
+    assert "2 labels" in said
     status = json.loads(trimtab("status", "--json", folder=orders).stdout)
     assert status[0]["labels"] == 2
 
@@ -139,8 +147,7 @@ def test_keys_of_labels_stay_as_they_are_written(orders: Path, format: str) -> N
     else:
         frame = pd.DataFrame({"order_id": [7, 8, None], "is_returned": [True, False, True]})
         frame.to_parquet(orders / "labels.parquet")
-    done = trimtab("label", "orders", f"labels.{format}", folder=orders)
-    assert done.returncode == 0, done.stderr
+    deliver(orders, f"labels.{format}")
 
     with open_database(load(orders, Environment())).transaction() as stores:
         keys = set(stores.labels.get("orders", ["007", "7", "8", "7.0", "8.0"]))
