@@ -15,7 +15,7 @@ export MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR := false
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-fast lint types imports isolate tests format
+.PHONY: help setup demo test test-fast test-long lint types imports isolate tests format
 
 help: ## Show what you can do
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,10 +31,13 @@ demo: setup ## Watch the whole loop on real data (make demo ARGS=--exit ends by 
 test: lint types imports isolate tests ## Everything that CI runs
 
 test-fast: setup ## The tests that start no servers (make test-fast ARGS="-k gate")
-	$(BIN)/pytest -m "not e2e" $(ARGS)
+	$(BIN)/pytest -m "not e2e and not long" $(ARGS)
 
-tests: setup ## All tests
-	$(BIN)/pytest $(ARGS)
+test-long: setup ## The long tests: kills, floods and mutations by the million (make test-long ARGS="-k capture")
+	$(BIN)/pytest -m long --timeout 0 $(ARGS)
+
+tests: setup ## All tests but the long ones, as many at once as there are cores
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Form and common faults of the code
 	$(BIN)/ruff format --check

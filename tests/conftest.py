@@ -1,26 +1,45 @@
 """Servers that tests of several areas share."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 _START_SECONDS = 120.0
+_PORTS = range(20_000, 32_000)
+"""Below those that the kernel gives to outgoing connections; one of these would be in the way."""
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def free_port() -> Callable[[], int]:
+    """Gives ports on loopback that nobody listens on."""
+    chance = random.SystemRandom()
+
+    def give() -> int:
+        while True:
+            port = chance.choice(_PORTS)
+            with socket.socket() as probe, suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+
+    return give
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> Iterator[str]:
     """A real MLflow server on loopback; gives its address."""
     home = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(

@@ -20,6 +20,6 @@ class Backoff:
 
     def failed(self) -> None:
         """Note one more failure."""
-        pause = min(_LONGEST, _FIRST * 2.0**self.failures)
+        pause = min(_LONGEST, _FIRST * 2.0 ** min(self.failures, 10))  # no float goes to 2**1024
         self.failures += 1
         self.next_try = time.monotonic() + pause

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,15 +40,8 @@ class Played:
     output: str
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+def played(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Played:
     folder = tmp_path_factory.mktemp("e2e") / "flights"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".trimtab", "__pycache__"))
     toml = (

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -68,12 +67,6 @@ class Receiver:
             server.server_close()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def database(tmp_path: Path) -> SqlDatabase:
     return open_database(f"sqlite:///{tmp_path / 'trimtab.db'}")
@@ -94,7 +87,7 @@ def deliver_within(delivery: Delivery, seconds: float) -> int:
 
 
 def test_an_alert_arrives_once_though_the_receiver_was_down_and_then_failed(
-    database: SqlDatabase,
+    database: SqlDatabase, free_port: Callable[[], int]
 ) -> None:
     receiver = Receiver(port=free_port(), statuses=[500, 200])
     delivery = Delivery(

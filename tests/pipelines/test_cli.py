@@ -45,12 +45,6 @@ def run(project: Path) -> Verb:
     return verb
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def on(project: Path, port: int, model: str = "late") -> None:
     """Set the project's MLflow port, and its model's name."""
     path = project / "trimtab.toml"
@@ -110,7 +104,12 @@ def test_a_person_trains_promotes_and_rolls_back(
 
 @pytest.mark.parametrize(("verb", "args"), [("train", []), ("promote", ["1"]), ("rollback", [])])
 def test_when_the_named_mlflow_is_away_a_verb_says_so_without_its_password_and_leaves_nothing(
-    run: Verb, project: Path, verb: str, args: list[str], monkeypatch: pytest.MonkeyPatch
+    run: Verb,
+    project: Path,
+    verb: str,
+    args: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    free_port: Callable[[], int],
 ) -> None:
     monkeypatch.setenv("TRIMTAB_TRACKING_URI", f"http://ada:secret@127.0.0.1:{free_port()}")
 
@@ -125,7 +124,7 @@ def test_when_the_named_mlflow_is_away_a_verb_says_so_without_its_password_and_l
 @pytest.mark.e2e
 @pytest.mark.timeout(600)
 def test_a_fresh_project_is_trained_without_any_server_and_none_is_left(
-    run: Verb, project: Path
+    run: Verb, project: Path, free_port: Callable[[], int]
 ) -> None:
     port = free_port()
     on(project, port)

@@ -293,13 +293,14 @@ def live(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liv
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Callable[..., AbstractContextManager[Caller]]:
+def served(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> Callable[..., AbstractContextManager[Caller]]:
     """Runs a command that serves on `--port`, and ends it and all of its children."""
 
     @contextmanager
     def serve(command: list[str], environment: Mapping[str, str]) -> Iterator[Caller]:
-        with free_socket() as listening:
-            port = listening.getsockname()[1]
+        port = free_port()
         folder = tmp_path / "elsewhere"
         folder.mkdir()
         process = subprocess.Popen(
@@ -332,13 +333,11 @@ def caller() -> type[Caller]:
 
 
 @pytest.fixture(scope="session")
-def project() -> Callable[[Path], Settings]:
+def project(free_port: Callable[[], int]) -> Callable[[Path], Settings]:
     """Makes a project that serves on a free port."""
 
     def make(folder: Path) -> Settings:
-        with free_socket() as listening:
-            port = listening.getsockname()[1]
-        return make_project(folder, port)
+        return make_project(folder, free_port())
 
     return make
 

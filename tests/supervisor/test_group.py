@@ -55,14 +55,15 @@ async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def test_a_server_is_ready_when_it_answers_and_gone_when_stopped(
-    tmp_path: Path, free_port: int
+    tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     news: list[tuple[str, str]] = []
 
     async def run() -> int:
         group = ProcessGroup(lambda name, what: news.append((name, what)))
-        url = f"http://127.0.0.1:{free_port}/"
-        await group.start(spec(tmp_path, "server", SERVER, str(free_port), url=url))
+        port = free_port()
+        url = f"http://127.0.0.1:{port}/"
+        await group.start(spec(tmp_path, "server", SERVER, str(port), url=url))
         pid = group.children[0].pid
         assert is_alive(pid)
         await group.stop()
@@ -110,9 +111,11 @@ def test_what_ignores_a_polite_end_is_killed_with_its_children(tmp_path: Path) -
     assert not any(is_alive(pid) for pid in pids)
 
 
-def test_a_failed_start_shows_the_end_of_the_log(tmp_path: Path, free_port: int) -> None:
+def test_a_failed_start_shows_the_end_of_the_log(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
     failing = spec(
-        tmp_path, "broken", "raise SystemExit('no disk')", url=f"http://127.0.0.1:{free_port}"
+        tmp_path, "broken", "raise SystemExit('no disk')", url=f"http://127.0.0.1:{free_port()}"
     )
 
     async def run() -> None:

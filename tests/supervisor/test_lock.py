@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 
@@ -55,18 +56,19 @@ def test_a_process_that_only_shares_a_number_is_left_alone(tmp_path: Path) -> No
         process.wait()
 
 
-def test_a_taken_port_is_named_with_its_setting(free_port: int) -> None:
-    require_free("127.0.0.1", free_port, "models.late.serve.port")
+def test_a_taken_port_is_named_with_its_setting(free_port: Callable[[], int]) -> None:
+    port = free_port()
+    require_free("127.0.0.1", port, "models.late.serve.port")
     server = subprocess.Popen(
-        [sys.executable, "-m", "http.server", str(free_port), "--bind", "127.0.0.1"],
+        [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"],
         stderr=subprocess.DEVNULL,
     )
     try:
         deadline = time.monotonic() + 20
-        while not is_taken(free_port) and time.monotonic() < deadline:
+        while not is_taken(port) and time.monotonic() < deadline:
             time.sleep(0.05)
-        with pytest.raises(PortInUseError, match=rf"{free_port}.*models.late.serve.port"):
-            require_free("127.0.0.1", free_port, "models.late.serve.port")
+        with pytest.raises(PortInUseError, match=rf"{port}.*models.late.serve.port"):
+            require_free("127.0.0.1", port, "models.late.serve.port")
     finally:
         server.kill()
         server.wait()

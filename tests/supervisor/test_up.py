@@ -23,15 +23,8 @@ MODEL = "tumour"
 UP = [sys.executable, "-c", "from trimtab.cli import main; main()", "up"]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
-def ports() -> tuple[int, int]:
+def ports(free_port: Callable[[], int]) -> tuple[int, int]:
     return free_port(), free_port()
 
 
