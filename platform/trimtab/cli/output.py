@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import takewhile
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,7 +12,12 @@ if TYPE_CHECKING:
     from trimtab.ports import Database
     from trimtab.records.ledger import LedgerEntry
 
+_PIPED_WIDTH = 160
+"""A pipe has no width of its own, and what is cut or wrapped in it is hard to search."""
+
 console = Console(highlight=False)
+if not console.is_terminal:
+    console.width = get_terminal_size(fallback=(_PIPED_WIDTH, 0)).columns  # or $COLUMNS
 
 _COLOURS = {
     "opened": "yellow",
