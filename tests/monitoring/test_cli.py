@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from trimtab.adapters.sql import open_database
+from trimtab.cli import console
 from trimtab.errors import UnknownModelError
 from trimtab.records.verdicts import VerdictKind
 from trimtab_monitoring.cli import is_well, watch
@@ -31,7 +32,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "trimtab.toml").write_text(PROJECT)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "width", 200)
     return folder
 
 
