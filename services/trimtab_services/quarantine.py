@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trimtab.adapters.durable_files import make_folder, write_durably
-
-from .places import Place
+from trimtab.records.places import Place
 
 _SUFFIX = ".jsonl"
 
