@@ -64,7 +64,7 @@ class SegmentFile:
         """Something was written since the last sync."""
         self.has_failed = False
         """The disk gave an error that is worth trying another file."""
-        self.began = time.monotonic()
+        self.began, self.began_ns = time.monotonic(), time.time_ns()
         self._fd = fd
         self._frames = 0
         self._told = 0

@@ -48,3 +48,7 @@ class LogUpkeep(Protocol):
     def erase(self, model: str, subject: Subject) -> Removed:
         """Remove the rows of a subject; no copy of them is left in the log."""
         ...
+
+    def sweep(self, model: str) -> None:
+        """Clear away what compaction left for readers that were under way."""
+        ...

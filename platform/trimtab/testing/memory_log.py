@@ -62,6 +62,9 @@ class MemoryLog:
 
         return self._keep(model, is_kept)
 
+    def sweep(self, model: str) -> None:
+        """Do nothing: nothing is left."""
+
     def _keep(self, model: str, is_kept: Callable[[pa.Table], pa.Array]) -> Removed:
         rows = files = 0
         for name, (version, table) in self._parts.get(model, {}).items():
