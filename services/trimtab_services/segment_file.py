@@ -134,8 +134,9 @@ class SegmentFile:
                 raise OSError(errno.ENOSPC, f"only {written} of {len(frame)} bytes were written")
         except OSError as error:
             self.has_failed |= error.errno == errno.EIO
-            with suppress(OSError):  # where even that fails, the next frame is written over it
-                os.ftruncate(self._fd, self.size)
+            if written:
+                with suppress(OSError):  # where even that fails, the next one is written over it
+                    os.ftruncate(self._fd, self.size)
             raise
         self.size += written
         self._frames += 1
