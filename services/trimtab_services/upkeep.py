@@ -91,9 +91,16 @@ def keep_up(
             break
         time.sleep(_GLANCE_SECONDS)
     expire(settings, model, database, upkeep, clock)
+    _merge(model, upkeep)
+
+
+def _merge(model: str, upkeep: LogUpkeep) -> None:
     deadline = time.monotonic() + _MERGE_SECONDS
-    while upkeep.compact(model) and time.monotonic() < deadline:
-        pass
+    try:
+        while upkeep.compact(model) and time.monotonic() < deadline:
+            pass
+    except OSError as error:  # NFS cannot exchange folders, and a full disk takes no new file
+        logger.warning("the log of %s keeps its small files: %s", model, error)
 
 
 def expire(

@@ -1,6 +1,7 @@
 """Upkeep of the log: every row is found once, whoever reads, and whoever is killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -314,6 +315,22 @@ def test_foreign_readers_see_the_documented_types(tmp_path: Path) -> None:
     read = pd.read_parquet(folder)
     assert str(read["time"].dtype) == "datetime64[us, UTC]"
     assert read["inputs"].iloc[0] == {"temp": 1.5, "origin": "JFK"}
+
+
+def test_the_examples_on_the_page_run_as_they_stand(tmp_path: Path) -> None:
+    ParquetLog(tmp_path).append(MODEL, "1", "a", part(NOON, NOON + HOUR))
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "inference-log.md").read_text()
+    page = page.replace("inference-log/late-arrival", str(tmp_path / MODEL))
+    blocks = re.findall(r"```(sql|python)\n(.*?)```", page, re.DOTALL)
+
+    assert [language for language, _ in blocks] == ["sql", "python", "python"]
+    for language, code in blocks:
+        if language == "sql":
+            assert duckdb.connect().execute(code).fetchall() == [("1", 2, 900.0)]
+        else:
+            found: dict[str, object] = {}
+            exec(code, found)
+            assert len(found["log"].collect() if "pl" in found else found["log"]) == 2  # type: ignore[attr-defined, arg-type]
 
 
 steps = st.lists(
