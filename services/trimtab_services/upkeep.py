@@ -39,11 +39,13 @@ _NICE = 10
 class Upkeep:
     """The process, as the services' worker sees it."""
 
-    def __init__(self, settings: Settings, models: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Settings, models: Sequence[str], first_seconds: float = _FIRST_SECONDS
+    ) -> None:
         self._settings = settings
         self._models = models
         self._process: subprocess.Popen[bytes] | None = None
-        self._next = time.monotonic() + _FIRST_SECONDS
+        self._next = time.monotonic() + first_seconds
         self._next_glance = 0.0
 
     def step(self) -> None:
