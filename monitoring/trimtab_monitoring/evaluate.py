@@ -33,8 +33,12 @@ def judge_window(
     labels: Mapping[str, Label],
     *,
     now: datetime,
+    withheld: Mapping[str, str] = {},
 ) -> Judgement:
-    """Judge what a version was asked and answered in a window, against its own reference."""
+    """Judge what a version was asked and answered in a window, against its own reference.
+
+    `withheld` says of inputs why they are not in the log.
+    """
     rows = logged.rows if logged else _no_rows()
     inputs = logged.inputs if logged else pd.DataFrame(columns=version.contract.schema.names)
     return judge_frame(
@@ -46,6 +50,7 @@ def judge_window(
         refused=logged.refused if logged else 0,
         labels=labels,
         now=now,
+        withheld=withheld,
     )
 
 
@@ -59,15 +64,17 @@ def judge_frame(
     refused: int,
     labels: Mapping[str, Label],
     now: datetime,
+    withheld: Mapping[str, str] = {},
 ) -> Judgement:
     """Judge a frame of inputs and `(output)`; `rows` are the answers that it belongs to."""
-    comparison = compare(version, frame)
+    comparison = compare(version, frame.drop(columns=[n for n in withheld if n in frame]))
     found = findings(
         version.reference,
         version.types,
         comparison.counted,
         comparison.distances,
         rows=len(frame),
+        withheld=withheld,
     )
     enough = len(frame) >= version.reference.rows_needed
     verdict = Verdict(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from trimtab.errors import ManifestError, UnknownVersionError
+from trimtab.policy.redaction import withheld
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
 from trimtab.records.labels import Label
@@ -99,7 +100,13 @@ class Watch:
     def _judge(self, version: str, window: Window, logged: LoggedRows | None) -> Verdict:
         known, watched = self.versions.get(self.model, version)
         judgement = judge_window(
-            self.model, watched, window, logged, self._labels(logged), now=self.clock.now()
+            self.model,
+            watched,
+            window,
+            logged,
+            self._labels(logged),
+            now=self.clock.now(),
+            withheld=withheld(self.settings.capture.drop, self.settings.capture.hash),
         )
         path = publish_report(self.reports, known, judgement)
         return replace(judgement.verdict, report=path)

@@ -153,7 +153,7 @@ def _context(
         shutil.copytree(source, context / source.name, ignore=_IGNORED)
     code = digest_of(context / "trimtab", context / "trimtab_services")
     shutil.copyfile(_ENTRY, context / "service.py")
-    serve = settings.model(model).serve
+    serve, capture = settings.model(model).serve, settings.model(model).capture
     bundle = Bundle(
         model=model,
         version=version,
@@ -162,6 +162,9 @@ def _context(
         requirements=locked(folder / "requirements.txt"),
         device=serve.device,
         max_rows=serve.max_rows,
+        capture_drop=capture.drop,
+        capture_hash=capture.hash,
+        capture_hash_keys=capture.hash_keys,
     )
     write_bundle(context, bundle)
     return context

@@ -32,6 +32,11 @@ class Bundle:
     """Every distribution the endpoint needs, pinned."""
     device: Literal["auto", "cpu", "cuda"]
     max_rows: int
+    capture_drop: tuple[str, ...] = ()
+    """Inputs that are not captured, wherever the bento is served."""
+    capture_hash: tuple[str, ...] = ()
+    """Inputs of which a keyed hash is captured."""
+    capture_hash_keys: bool = False
 
 
 def digest_of(*packages: Path) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from trimtab.adapters.capture_key import capture_key
 from trimtab.settings import Settings
 
 from .bundle import read_bundle, source_of
@@ -156,12 +157,18 @@ def _start_cold(
 
 def _environment(settings: Settings, model: str, source: Path) -> dict[str, str]:
     given, serve = settings.environment, settings.model(model).serve
+    capture = settings.model(model).capture
     serving = {
+        "TRIMTAB_CAPTURE_DROP": json.dumps(capture.drop),
+        "TRIMTAB_CAPTURE_HASH": json.dumps(capture.hash),
+        "TRIMTAB_CAPTURE_HASH_KEYS": json.dumps(capture.hash_keys),
         "TRIMTAB_SPOOL": str(settings.home.spool(model)),
         "TRIMTAB_DEVICE": serve.device,
         "TRIMTAB_MAX_ROWS": str(serve.max_rows),
         "BENTOML_HOME": str(settings.home.root / "bentoml"),
     }
+    if capture.needs_key:
+        serving["TRIMTAB_CAPTURE_KEY"] = capture_key(settings)
     if given.clock is not None:
         serving["TRIMTAB_CLOCK"] = str(given.clock.resolve())
     if given.api_key is not None:

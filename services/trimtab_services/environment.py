@@ -18,6 +18,14 @@ class ServingEnvironment(BaseSettings):
 
     api_key: SecretStr | None = None
     """What callers must send as `Authorization: Bearer ...`."""
+    capture_drop: tuple[str, ...] | None = None
+    """Inputs that are not captured, as a JSON list; by default what the bento was built for."""
+    capture_hash: tuple[str, ...] | None = None
+    """Inputs of which a keyed hash is captured; the same."""
+    capture_hash_keys: bool | None = None
+    """Whether the keys of requests are hashed; the same."""
+    capture_key: SecretStr | None = None
+    """The secret of these hashes; without it nothing that is to be hashed is served."""
     clock: Path | None = None
     """A file that holds the time of a replay; without it the system's clock counts."""
     device: Literal["auto", "cpu", "cuda"] | None = None

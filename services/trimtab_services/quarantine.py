@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from trimtab.adapters.durable_files import make_folder, write_durably
+import orjson
 
-from .places import Place
+from trimtab.adapters.durable_files import make_folder, write_durably
+from trimtab.records.erasures import Subject
+from trimtab.records.places import Place
 
 _SUFFIX = ".jsonl"
 
@@ -30,5 +32,32 @@ class Quarantine:
         self.requests += len(payloads)
         return path
 
+    def erase(self, subject: Subject) -> int:
+        """Remove the requests that name a subject; gives how many.
+
+        A file stays, empty if need be: its name tells the shipper how far it came.
+        """
+        words = [word for name in _names(subject) for word in _spellings(name)]
+        erased = 0
+        for path in self._files():
+            lines = path.read_bytes().splitlines(keepends=True)
+            kept = [line for line in lines if not any(word in line for word in words)]
+            if len(kept) < len(lines):
+                write_durably(path, b"".join(kept))
+                erased += len(lines) - len(kept)
+        return erased
+
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob(f"[!.]*{_SUFFIX}"))
+
+
+def _names(subject: Subject) -> set[str]:
+    """Name what a request of the subject has in it: a key, a prediction's or its own id."""
+    requests = {id.rpartition("-")[0] for id in subject.prediction_ids}
+    return {*subject.keys, *subject.prediction_ids, *requests} - {""}
+
+
+def _spellings(name: str) -> tuple[bytes, bytes]:
+    """Give a name as JSON has it, and as it is within text that was no request."""
+    plain = orjson.dumps(name)
+    return plain, plain.replace(b'"', b'\\"')

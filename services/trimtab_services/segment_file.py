@@ -64,7 +64,7 @@ class SegmentFile:
         """Something was written since the last sync."""
         self.has_failed = False
         """The disk gave an error that is worth trying another file."""
-        self.began = time.monotonic()
+        self.began, self.began_ns = time.monotonic(), time.time_ns()
         self._fd = fd
         self._frames = 0
         self._told = 0
@@ -134,8 +134,9 @@ class SegmentFile:
                 raise OSError(errno.ENOSPC, f"only {written} of {len(frame)} bytes were written")
         except OSError as error:
             self.has_failed |= error.errno == errno.EIO
-            with suppress(OSError):  # where even that fails, the next frame is written over it
-                os.ftruncate(self._fd, self.size)
+            if written:
+                with suppress(OSError):  # where even that fails, the next one is written over it
+                    os.ftruncate(self._fd, self.size)
             raise
         self.size += written
         self._frames += 1

@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 _ID_BYTES = 16
 _BEAT_SECONDS = 1.0
 _TURN_SECONDS = 0.02
+_ASKED = "replace"
+"""A file in the spool; segments begun before it was touched are replaced soon."""
 
 
 class SegmentWriter:
@@ -52,6 +54,8 @@ class SegmentWriter:
         self._others = 0
         """Bytes of the folder's other segments."""
         self._why = ""
+        self._is_asked = False
+        """Somebody waits for the present segment's end."""
         self._replace_at = self._beat_at = 0.0
         self._stop = threading.Event()
         self._turn()
@@ -135,7 +139,7 @@ class SegmentWriter:
     def _is_spent(self, segment: SegmentFile | None, now: float) -> bool:
         if segment is None or segment.has_failed:
             return True
-        is_old = now - segment.began >= self._segment_seconds
+        is_old = self._is_asked or now - segment.began >= self._segment_seconds
         return bool(segment.captured) and (is_old or segment.size >= self._segment_bytes)
 
     def _sync(self, segment: SegmentFile) -> None:
@@ -151,6 +155,7 @@ class SegmentWriter:
         if segment is not None:
             with self._lock, suppress(OSError):
                 segment.beat()
+            self._is_asked = segment.began_ns < _asked_at(self._folder)
         self._others = _bytes_of_others(self._folder, segment)
         if self._dropped > self._reported:
             lost, self._reported = self._dropped - self._reported, self._dropped
@@ -169,6 +174,7 @@ class SegmentWriter:
             sync_folder(self._folder)
         except OSError as error:
             _log.error("%s cannot be synced: %s", self._folder, error)
+        self._is_asked = False
         with self._lock:
             spent, self._segment = self._segment, fresh
             untold = self._homeless
@@ -191,3 +197,19 @@ def _bytes_of_others(folder: Path, own: SegmentFile | None) -> int:
                 with suppress(OSError):  # shipped and removed just now
                     total += entry.stat().st_size
     return total
+
+
+def ask_for_replacement(folder: Path) -> None:
+    """Let every writer of a spool begin another segment within seconds, if it captured anything.
+
+    So the shipper can remove what was captured until now.
+    """
+    (folder / _ASKED).write_bytes(b"")
+    os.utime(folder / _ASKED)
+
+
+def _asked_at(folder: Path) -> int:
+    try:
+        return (folder / _ASKED).stat().st_mtime_ns
+    except OSError:
+        return 0

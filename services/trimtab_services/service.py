@@ -19,6 +19,7 @@ from .bundle import read_bundle, read_contract
 from .captured import CapturedRequest, CapturedRow, encode
 from .environment import ServingEnvironment
 from .metrics import Metrics
+from .redacting import Redactor, redactor_for
 from .segments import SegmentWriter
 from .wire import Asked, BadRequestError, Wire, name_shares, require_finite
 
@@ -71,7 +72,8 @@ class Endpoint:
         self.note = ""
         """Why the wanted version does not answer, if it does not."""
         self._clock: Clock = FileClock(environment.clock) if environment.clock else SystemClock()
-        self._spool = environment.spool
+        self._environment = environment
+        self._redactor: Redactor | None = None
         self._writer: SegmentWriter | None = None
         self._answered = 0
         self._champion: Champion | None = None
@@ -96,10 +98,12 @@ class Endpoint:
         bundle = self.bundle
         sha256 = manifest_sha256 or bundle.manifest_sha256
         self.swap(load_champion(self.source, bundle.version, sha256, self.device))
-        if self._spool is None:
+        spool = self._environment.spool
+        if spool is None:
             logger.warning("TRIMTAB_SPOOL is not set: requests are answered and not captured")
         else:
-            self._writer = SegmentWriter(self._spool)
+            self._redactor = redactor_for(self._environment, bundle, self.contract)
+            self._writer = SegmentWriter(spool)
 
     def swap(self, champion: "Champion") -> None:
         """Let another version answer from now on; requests under way finish with theirs."""
@@ -221,4 +225,6 @@ class Endpoint:
             rows=rows,
             time=None if rows else self._now(),
         )
+        if self._redactor is not None:
+            record = self._redactor.apply(record)
         self._writer.append(request, encode(record))

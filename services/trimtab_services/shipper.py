@@ -19,9 +19,9 @@ from trimtab.adapters.durable_files import make_folder
 from trimtab.errors import TrimtabError
 from trimtab.ports import InferenceLog
 from trimtab.records.contracts import Contract
+from trimtab.records.places import Place, ends
 
 from .log_tables import UnfitRequestError, log_table
-from .places import Place, ends
 from .quarantine import Quarantine
 from .runs import Run, runs
 from .segment_file import SUFFIX, UNFINISHED

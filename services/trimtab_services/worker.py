@@ -25,6 +25,7 @@ from .listening import PATIENCE_SECONDS, listen
 from .nursery import Nursery
 from .reconcile import Happened, Keeper
 from .shipper import Shipper, ShipReport
+from .upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 
@@ -188,20 +189,22 @@ def run(
     `told` hears of every change: the model, and what is so now.
     """
     database, log, clock = open_database(settings), open_log(settings), open_clock(settings)
-    nursery = Nursery()
+    nursery, upkeep = Nursery(), Upkeep(settings, models)
     try:
         crew = Crew(settings=settings, database=database, log=log, clock=clock, nursery=nursery)
         try:
             crew.gather(models)
-            _attend_all(crew, ending, told)
+            _attend_all(crew, upkeep, ending, told)
         finally:
             _finish(crew.attendants)
     finally:
+        upkeep.end()
         nursery.end()
 
 
 def _attend_all(
     crew: Crew,
+    upkeep: Upkeep,
     ending: Ending,
     told: Callable[[str, str], None],
 ) -> None:
@@ -210,6 +213,7 @@ def _attend_all(
     while not ending.is_asked:
         crew.nursery.step()
         crew.complete()
+        upkeep.step()
         if is_time := time.monotonic() >= next_look:
             next_look = time.monotonic() + LOOK_SECONDS
         for attendant in crew.attendants:

@@ -17,7 +17,7 @@ from trimtab.records.incidents import IncidentState, Situation
 from trimtab.records.reference import OUTPUT
 from trimtab.records.requests import RequestState, Trigger
 from trimtab.records.verdicts import FindingKind, Verdict, VerdictKind
-from trimtab.settings import RetrainSettings
+from trimtab.settings import CaptureSettings, RetrainSettings
 from trimtab_monitoring import consequences
 
 if TYPE_CHECKING:
@@ -98,6 +98,23 @@ def test_a_window_waits_until_its_capture_is_shipped(world: World, lab: Lab) -> 
         with world.database.transaction() as stores:
             stores.endpoints.put(endpoint(shipped))
         assert len(world.watch.step()) == judged
+
+
+def test_an_input_that_is_not_captured_is_not_judged_and_is_not_broken(
+    world: World, lab: Lab
+) -> None:
+    capture = CaptureSettings(drop=("wind",), hash=("carrier",))
+    rules = world.watch.settings.model_copy(update={"capture": capture})
+    watch = replace(world.watch, settings=rules)
+    world.serve(0, broken(lab, 0).assign(carrier="4a7d1ed414474e4033ac29ccb8653d9b"))
+    (verdict,) = watch.step()
+    found = {finding.column: finding for finding in verdict.findings}
+
+    assert verdict.kind is VerdictKind.STABLE
+    assert [finding.column for finding in verdict.findings] == lab.names
+    assert found["wind"].kind is found["carrier"].kind is FindingKind.NOT_JUDGED
+    assert "capture.drop" in found["wind"].note
+    assert "hash" in found["carrier"].note
 
 
 def test_a_week_without_traffic_is_said_and_does_not_stop_the_next(world: World) -> None:

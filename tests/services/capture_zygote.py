@@ -1,7 +1,8 @@
-"""Forks writers and shippers for the chaos test: forking takes a millisecond, importing a second.
+"""Forks the victims of the chaos test: forking takes a millisecond, importing a second.
 
-Reads `writer SPOOL ACKNOWLEDGED SEED` or `shipper SPOOL LOG` lines and answers each with a pid.
-Everything ends when its input does.
+Reads `SPOOL ACKNOWLEDGED LOG SEED BUDGET` lines and answers each with the supervisor's pid. It
+starts two writers, a shipper and an upkeep, each again when it ends; they end with it. Whoever
+lives is told, by name, in `pids` beside the spool. Everything ends when the input does.
 """
 
 import ctypes
@@ -10,10 +11,11 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from trimtab.adapters import log_merging
+from trimtab.adapters.log_upkeep import ParquetLogUpkeep
 from trimtab.adapters.parquet_log import ParquetLog
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.schema import Column, ColumnType, Schema
@@ -23,6 +25,7 @@ from trimtab_services.shipper import Shipper, SpoolTakenError
 
 NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)
 PAUSE = threading.Event()
+LIBC = ctypes.CDLL(None)
 
 
 def contract_of(version: str) -> Contract:
@@ -56,12 +59,12 @@ def captured(request_id: bytes, version: str, dice: random.Random) -> bytes:
     return encode(made)
 
 
-def write(spool: str, acknowledged: str, seed: str) -> None:
+def write(spool: str, acknowledged: str, seed: int, budget: int) -> None:
     """Capture for ever; note each outcome in one write, after `append` has returned."""
-    dice = random.Random(int(seed))
+    dice = random.Random(seed)
     notes = os.open(acknowledged, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     writer = SegmentWriter(
-        Path(spool), budget_bytes=2_000_000, segment_bytes=50_000, segment_seconds=0.3
+        Path(spool), budget_bytes=budget, segment_bytes=budget // 40, segment_seconds=0.3
     )
     while True:
         version = str(dice.randrange(1, 3))
@@ -85,17 +88,65 @@ def ship(spool: str, log: str) -> None:
         shipper.ship()
 
 
+def keep(log: str) -> None:
+    """Merge for ever whatever can be merged."""
+    log_merging.MANY_PARTS, log_merging.MANY_MERGED = 8, 4
+    upkeep = ParquetLogUpkeep(Path(log))
+    while True:
+        if not upkeep.compact("m"):
+            PAUSE.wait(0.01)
+
+
+def supervise(spool: str, acknowledged: str, log: str, seed: str, budget: str) -> None:
+    """Start everybody, and whoever ends again."""
+    dice = random.Random(int(seed))
+    pids = Path(spool).parent / "pids"
+    running: dict[int, str] = {}
+    wanted = ["writer 1", "writer 2", "shipper", "upkeep"]
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    while True:
+        for name in wanted:
+            pid = start(name, spool, acknowledged, log, dice.getrandbits(32), int(budget))
+            running[pid] = name
+        fresh = pids.with_suffix(f".{os.getpid()}")
+        fresh.write_text("".join(f"{pid} {name}\n" for pid, name in running.items()))
+        fresh.replace(pids)
+        ended, _ = os.wait()
+        wanted = [running.pop(ended)]
+
+
+def start(name: str, spool: str, acknowledged: str, log: str, seed: int, budget: int) -> int:
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    end_with_parent(parent)
+    match name.split()[0]:
+        case "writer":
+            write(spool, acknowledged, seed, budget)
+        case "shipper":
+            ship(spool, log)
+        case _:
+            keep(log)
+    os._exit(1)
+
+
+def end_with_parent(parent: int) -> None:
+    """Nobody outlives who started it (PR_SET_PDEATHSIG), also if that is dead already."""
+    LIBC.prctl(1, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def main() -> None:
     """Fork on request."""
-    roles: dict[str, Callable[..., None]] = {"writer": write, "shipper": ship}
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    libc = ctypes.CDLL(None)
+    me = os.getpid()
     for line in sys.stdin:
-        role, *arguments = line.split()
         pid = os.fork()
         if pid == 0:
-            libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: nobody outlives the zygote
-            roles[role](*arguments)
+            end_with_parent(me)
+            supervise(*line.split())
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
 

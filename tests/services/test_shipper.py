@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from trimtab.adapters.parquet_log import ParquetLog
 from trimtab.records.logged import LoggedRows
+from trimtab.records.places import Place
 from trimtab.testing.memory_log import MemoryLog
-from trimtab_services.places import Place
 from trimtab_services.segments import SegmentWriter
 from trimtab_services.shipper import Shipper, ShipReport, SpoolTakenError
 from trimtab_services.testing import MODEL, capture, contract_of, request

@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 
 
-def write_durably(path: Path, content: bytes | memoryview) -> None:
-    """Write a file under a name that no glob finds, sync it, and only then give it its own."""
-    fresh = path.with_name(f".{path.name}.new")
-    fd = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o640)
+def write_durably(
+    path: Path, content: bytes | memoryview, *, fresh: Path | None = None, mode: int = 0o640
+) -> None:
+    """Write a file under a name that no glob finds, sync it, and only then give it its own.
+
+    `fresh` is that first name, on the same file system; by default a hidden one beside `path`.
+    """
+    fresh = fresh or path.with_name(f".{path.name}.new")
+    fd = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, mode)
     try:
         view = memoryview(content)
         while view:

@@ -1,6 +1,6 @@
 """Opening what the settings name: the one place that chooses adapters."""
 
-from trimtab.ports import Clock, Database, InferenceLog, ModelRegistry, Reports
+from trimtab.ports import Clock, Database, InferenceLog, LogUpkeep, ModelRegistry, Reports
 from trimtab.settings import Settings
 
 from .clock import FileClock, SystemClock
@@ -24,6 +24,13 @@ def open_log(settings: Settings) -> InferenceLog:
     from .parquet_log import ParquetLog
 
     return ParquetLog(settings.inference_log)
+
+
+def open_upkeep(settings: Settings) -> LogUpkeep:
+    """Open what keeps the inference log up."""
+    from .log_upkeep import ParquetLogUpkeep
+
+    return ParquetLogUpkeep(settings.inference_log)
 
 
 def open_registry(settings: Settings) -> ModelRegistry:

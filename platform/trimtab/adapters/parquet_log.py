@@ -1,18 +1,16 @@
 """The inference log as a folder of Parquet, which any reader of Parquet opens as it is.
 
-`<root>/<model>/version=<version>/<part>.<first>_<last>.parquet`: the version is in the folder's
-name, as readers expect it, and the event times of a part (in microseconds since 1970) are in the
+`<root>/<model>/version=<version>/<name>.<first>_<last>.parquet`: the version is in the folder's
+name, as readers expect it, and the event times of a file (in microseconds since 1970) are in the
 file's, so that a reader of one week opens the files of that week alone.
 """
 
 import functools
 import operator
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,60 +18,77 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from trimtab.records.logged import LoggedRows
+from trimtab.records.places import Place, ends
 from trimtab.records.slices import logged_rows
 
 from .durable_files import make_folder, write_durably
+from .log_folder import LogFile, LogFolder, file_name
+from .log_merging import parts_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = pa.timestamp("us", tz="UTC")
 _MICROSECOND = timedelta(microseconds=1)
-_VERSION, _SUFFIX = "version=", ".parquet"
+_READS = 20  # a file that was merged away while it was read is found in its new place
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    path: str
-    name: str
-    first: int
-    last: int
+class _Known:
+    """The parts that are in the log, by their own names or within what was merged."""
+
+    names: set[str]
+    ends: Mapping[str, int]
 
     @classmethod
-    def of(cls, path: str) -> "_Part":
-        stem = os.path.basename(path).removesuffix(_SUFFIX)
-        name, _, times = stem.rpartition(".")
-        first, _, last = times.partition("_")
-        return cls(path, name, int(first), int(last))
+    def of(cls, names: Sequence[str]) -> "_Known":
+        return cls(set(names), ends(names))
+
+    def has(self, part: str) -> bool:
+        place = None if part in self.names else Place.parse(part)
+        return part in self.names or (
+            place is not None and place.end <= self.ends.get(place.segment, 0)
+        )
 
 
 class ParquetLog:
-    """One process may write a part while any number of others read."""
+    """Any number of processes may add parts while others read and one merges."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._known: dict[str, set[str]] = {}
+        self._folder = LogFolder(root)
+        self._known: dict[str, _Known] = {}
         """The parts of each model that is written here: listing them each time would cost more."""
+        self._merged: dict[str, Sequence[str]] = {}
+        """What each merged file was made of; such a file never changes that."""
 
     def append(self, model: str, version: str, part: str, rows: pa.Table) -> None:
         """Add a part, once; it is on the disk when this returns."""
         known = self._known.get(model)
         if known is None:
-            known = self._known[model] = set(self.parts(model))
-        if part in known:
+            known = self._known[model] = _Known.of(self.parts(model))
+        if known.has(part):
             return
-        folder = self._folder(model, version)
-        make_folder(folder)
         sink = pa.BufferOutputStream()
         pq.write_table(rows.drop_columns(["version"]), sink, compression="zstd")
+        content = memoryview(sink.getvalue())
         try:
-            write_durably(folder / f"{part}.{_span(rows)}{_SUFFIX}", memoryview(sink.getvalue()))
+            with self._folder.adding(model):
+                fresh = self._folder.incoming(model) / f"{part}.new"
+                folder = self._folder.version(model, version)
+                make_folder(folder)
+                write_durably(folder / file_name(part, *_span(rows)), content, fresh=fresh)
         except BaseException:
             del self._known[model]  # it can be there all the same
             raise
-        known.add(part)
+        known.names.add(part)
 
     def parts(self, model: str) -> Sequence[str]:
-        """List the names of the parts."""
-        return [part.name for version in self._versions(model) for part in self._in(model, version)]
+        """List the names of the parts; those that were merged are told as `hulls` tells them."""
+        for _ in range(_READS):
+            files = self._folder.all_files(model)
+            try:
+                return list(dict.fromkeys(name for file in files for name in self._names(file)))
+            except FileNotFoundError:
+                continue
+        raise FileNotFoundError(f"{self._folder.model(model)} changes faster than it can be read")
 
     def read(
         self, model: str, version: str, start: datetime | None = None, end: datetime | None = None
@@ -81,45 +96,41 @@ class ParquetLog:
         """Read rows of one version by event time; None when there are none."""
         low = -(2**63) if start is None else _micros(start)
         high = 2**63 - 1 if end is None else _micros(end)
-        parts = [p for p in self._in(model, version) if p.first < high and p.last >= low]
-        if not parts:
-            return None
-        table = ds.dataset(sorted(p.path for p in parts)).to_table(filter=_between(start, end))
-        versions = pa.repeat(pa.scalar(version), table.num_rows)
-        return logged_rows(table.add_column(2, "version", versions))
+        for attempt in range(_READS):
+            files = self._folder.files(model, version)
+            paths = sorted(f.path for f in files if f.first < high and f.last >= low)
+            if not paths:
+                return None
+            try:
+                table = ds.dataset(paths).to_table(filter=_between(start, end))
+            except FileNotFoundError:
+                continue
+            except (OSError, pa.ArrowInvalid):  # rewritten between a look and the next, or damaged
+                if attempt > 1:
+                    raise
+                continue
+            versions = pa.repeat(pa.scalar(version), table.num_rows)
+            return logged_rows(table.add_column(2, "version", versions))
+        raise FileNotFoundError(f"{self._folder.model(model)} changes faster than it can be read")
 
     def first_time(self, model: str) -> datetime | None:
         """Give the earliest event time in the log."""
-        parts = [part for version in self._versions(model) for part in self._in(model, version)]
-        firsts = [part.first for part in parts if part.first <= part.last]
+        firsts = [f.first for f in self._folder.all_files(model) if f.first <= f.last]
         return _EPOCH + min(firsts) * _MICROSECOND if firsts else None
 
-    def _folder(self, model: str, version: str) -> Path:
-        return self._root / model / f"{_VERSION}{quote(version, safe='')}"
-
-    def _versions(self, model: str) -> list[str]:
-        try:
-            names = os.listdir(self._root / model)
-        except FileNotFoundError:
-            return []
-        return [unquote(n.removeprefix(_VERSION)) for n in names if n.startswith(_VERSION)]
-
-    def _in(self, model: str, version: str) -> Iterator[_Part]:
-        try:
-            entries = os.scandir(self._folder(model, version))
-        except FileNotFoundError:
-            return
-        with entries:
-            for entry in entries:
-                if entry.name.endswith(_SUFFIX):
-                    yield _Part.of(entry.path)
+    def _names(self, file: LogFile) -> Sequence[str]:
+        if not file.is_merged:
+            return [file.name]
+        if file.name not in self._merged:
+            self._merged[file.name] = parts_of(file)
+        return self._merged[file.name]
 
 
-def _span(rows: pa.Table) -> str:
+def _span(rows: pa.Table) -> tuple[int, int]:
     times = pc.min_max(rows["time"])
     if not times["min"].is_valid:
-        return "1_0"  # no row, and no window overlaps with it
-    return f"{times['min'].value}_{times['max'].value}"
+        return 1, 0  # no row, and no window overlaps with it
+    return times["min"].value, times["max"].value
 
 
 def _micros(time: datetime) -> int:

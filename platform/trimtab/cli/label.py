@@ -1,6 +1,7 @@
 """`trimtab label`: ground truth from a file."""
 
 import getpass
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ def label(
 
     Labels are what quality is measured with; retraining reads the model's source.
     """
+    from trimtab.adapters.capture_key import open_redaction
     from trimtab.adapters.opening import open_clock, open_database
 
     declared = settings.model(model)
@@ -52,7 +54,11 @@ def label(
     frame = read_table(file, text=key)
     require_columns(frame, file, key, value, time)
     now = open_clock(settings).now()
-    labels = _labels(frame, key, value, time, now)
+    redaction = open_redaction(settings, model)
+    labels = [
+        replace(found, key=redaction.key(found.key))
+        for found in _labels(frame, key, value, time, now)
+    ]
     delivered = LedgerEntry(
         at=now,
         actor=_user(),

@@ -24,11 +24,12 @@ def findings(
     distances: Mapping[str, float | None],
     *,
     rows: int,
+    withheld: Mapping[str, str] = {},
 ) -> tuple[Finding, ...]:
     """Say of every column of the reference what the window shows.
 
     `types` are those of the inputs and the output; a column that is not in `counted` was not in
-    the window.
+    the window. `withheld` says of columns why they are not captured: nobody can judge those.
     """
     limits = reference.limits_at(rows)
     found = []
@@ -38,6 +39,9 @@ def findings(
             needed = reference.rows_needed
             note = f"{rows} rows are too few to judge; {needed} are needed"
             found.append(_finding(summary, window, FindingKind.NOT_JUDGED, note=note))
+        elif summary.name in withheld:
+            note = withheld[summary.name]
+            found.append(_finding(summary, None, FindingKind.NOT_JUDGED, note=note))
         elif window is None:
             note = "the column is missing from the window"
             found.append(_finding(summary, None, FindingKind.BROKEN, note=note))

@@ -1,7 +1,7 @@
 """What the components need of the outside world, worded for the caller."""
 
 from .clock import Clock
-from .inference_log import InferenceLog
+from .inference_log import InferenceLog, LogUpkeep
 from .registry import ModelRegistry
 from .reports import Reports
 from .stores import (
@@ -25,6 +25,7 @@ __all__ = [
     "InferenceLog",
     "Labels",
     "Ledger",
+    "LogUpkeep",
     "ModelRegistry",
     "Outbox",
     "Promotions",

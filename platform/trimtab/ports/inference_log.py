@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from trimtab.records.erasures import Removed, Subject
+
 if TYPE_CHECKING:  # ports are imported by every verb; Arrow and pandas cost a second
     import pyarrow as pa
 
@@ -11,14 +13,14 @@ if TYPE_CHECKING:  # ports are imported by every verb; Arrow and pandas cost a s
 
 
 class InferenceLog(Protocol):
-    """An append-only log, by model and version."""
+    """A log that grows, by model and version."""
 
     def append(self, model: str, version: str, part: str, rows: "pa.Table") -> None:
         """Add a part (columns of `log_schema`), once: a part that is there already stays as is."""
         ...
 
     def parts(self, model: str) -> Sequence[str]:
-        """List the names of the parts that are in the log."""
+        """List the names of the parts that are in the log, or `hulls` of them."""
         ...
 
     def read(
@@ -29,4 +31,24 @@ class InferenceLog(Protocol):
 
     def first_time(self, model: str) -> datetime | None:
         """Give the earliest event time in the log."""
+        ...
+
+
+class LogUpkeep(Protocol):
+    """What is done to a log besides adding to it; `parts` and the other rows stay as they are."""
+
+    def compact(self, model: str) -> int:
+        """Make fewer files of many, a bounded piece of work; gives how many went into others."""
+        ...
+
+    def expire(self, model: str, before: datetime) -> Removed:
+        """Remove the rows whose event time is before a moment."""
+        ...
+
+    def erase(self, model: str, subject: Subject) -> Removed:
+        """Remove the rows of a subject; no copy of them is left in the log."""
+        ...
+
+    def sweep(self, model: str) -> None:
+        """Clear away what compaction left for readers that were under way."""
         ...

@@ -1,6 +1,6 @@
 """The platform's own stores; what is written in one transaction holds together or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Protocol
@@ -120,6 +120,10 @@ class Labels(Protocol):
 
     def count(self, model: str) -> int:
         """Count the labels of a model."""
+        ...
+
+    def erase(self, model: str, keys: Collection[str]) -> int:
+        """Remove the labels of these keys; count them."""
         ...
 
 

@@ -7,6 +7,7 @@ from .loading import FILE, Settings, load
 from .project import (
     MODEL_NAME,
     AlertSettings,
+    CaptureSettings,
     DemoSettings,
     GateSettings,
     ModelSettings,
@@ -23,6 +24,7 @@ __all__ = [
     "MODEL_NAME",
     "TELEMETRY_OFF",
     "AlertSettings",
+    "CaptureSettings",
     "DemoSettings",
     "Environment",
     "GateSettings",

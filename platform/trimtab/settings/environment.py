@@ -12,6 +12,7 @@ TELEMETRY_OFF = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 """Set in every process that imports a framework, before it does."""
+_SHORTEST_SECRET = 16
 
 
 class Environment(BaseSettings):
@@ -29,6 +30,9 @@ class Environment(BaseSettings):
     """Folder of the inference log; by default in the home."""
     api_key: SecretStr | None = None
     """What callers of an endpoint must send as `Authorization: Bearer ...`."""
+    capture_key: SecretStr | None = None
+    """The secret behind the hashes of captured values; by default one is made and kept in the
+    home. It must stay the same, and at least 16 characters long."""
     clock: Path | None = None
     """A file that holds the time of a replay; without it the system's clock counts."""
 
@@ -38,4 +42,12 @@ class Environment(BaseSettings):
         """A blank key would look like protection and be none."""
         if key is not None and not key.get_secret_value().strip():
             raise ValueError("is blank; set it to a key, or do not set it at all")
+        return key
+
+    @field_validator("capture_key")
+    @classmethod
+    def _refuse_short(cls, key: SecretStr | None) -> SecretStr | None:
+        """A short secret is found by trying."""
+        if key is not None and len(key.get_secret_value().strip()) < _SHORTEST_SECRET:
+            raise ValueError(f"is shorter than {_SHORTEST_SECRET} characters")
         return key

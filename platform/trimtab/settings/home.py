@@ -44,6 +44,15 @@ class Home:
         """Captured requests that are not yet in the inference log."""
         return self.root / "spool" / model
 
+    @property
+    def capture_key(self) -> Path:
+        """The secret behind the hashes of captured values, where no other is set."""
+        return self.root / "capture.key"
+
+    def erasures(self, model: str) -> Path:
+        """The asks to erase a subject that are not done yet."""
+        return self.root / "erasures" / model
+
     def version(self, model: str, version: str) -> Path:
         """A verified local copy of a version's files."""
         return self.root / "versions" / model / version

@@ -131,6 +131,31 @@ class ServeSettings(Section):
     """Most rows in one request."""
 
 
+class CaptureSettings(Section):
+    """What is kept of the requests, and for how long."""
+
+    drop: tuple[str, ...] = ()
+    """Inputs that never reach the disk; the monitor does not judge them."""
+    hash: tuple[str, ...] = ()
+    """Inputs of text that are kept as a keyed hash, so that equal values can still be told."""
+    hash_keys: bool = False
+    """Keep the keys of requests and labels as their keyed hash. Set it before the first request:
+    labels find their predictions only where both were hashed."""
+    retention: Duration | None = None
+    """Rows of the inference log that are older are removed; by default none are."""
+
+    @property
+    def needs_key(self) -> bool:
+        """Tell whether anything is hashed."""
+        return bool(self.hash) or self.hash_keys
+
+    @model_validator(mode="after")
+    def _one_way_each(self) -> "CaptureSettings":
+        if both := set(self.drop) & set(self.hash):
+            raise ValueError(f"{min(both)!r} is named in drop and in hash")
+        return self
+
+
 class ModelSettings(Section):
     """One model."""
 
@@ -156,6 +181,7 @@ class ModelSettings(Section):
     monitor: MonitorSettings = MonitorSettings()
     retrain: RetrainSettings = RetrainSettings()
     serve: ServeSettings = ServeSettings()
+    capture: CaptureSettings = CaptureSettings()
 
     @property
     def metric(self) -> Metric:

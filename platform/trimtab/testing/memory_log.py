@@ -1,17 +1,18 @@
 """An inference log in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trimtab.records.erasures import Removed, Subject
 from trimtab.records.logged import LoggedRows
 from trimtab.records.slices import logged_rows
 
 
 class MemoryLog:
-    """Keeps the parts of each model as they came."""
+    """Keeps the parts of each model as they came; it is its own upkeep."""
 
     def __init__(self) -> None:
         self._parts: dict[str, dict[str, tuple[str, pa.Table]]] = {}
@@ -42,6 +43,36 @@ class MemoryLog:
         """Give the earliest event time in the log."""
         times = [pc.min(rows["time"]) for _, rows in self._parts.get(model, {}).values()]
         return min((time.as_py() for time in times if time.is_valid), default=None)
+
+    def compact(self, model: str) -> int:
+        """Do nothing: many parts are no burden here."""
+        return 0
+
+    def expire(self, model: str, before: datetime) -> Removed:
+        """Remove the rows whose event time is before a moment."""
+        limit = _moment(before)
+        return self._keep(model, lambda rows: pc.greater_equal(rows["time"], limit))
+
+    def erase(self, model: str, subject: Subject) -> Removed:
+        """Remove the rows of a subject."""
+
+        def is_kept(rows: pa.Table) -> pa.Array:
+            pairs = zip(rows["key"].to_pylist(), rows["prediction_id"].to_pylist(), strict=True)
+            return pa.array([not subject.has(*pair) for pair in pairs], pa.bool_())
+
+        return self._keep(model, is_kept)
+
+    def sweep(self, model: str) -> None:
+        """Do nothing: nothing is left."""
+
+    def _keep(self, model: str, is_kept: Callable[[pa.Table], pa.Array]) -> Removed:
+        rows = files = 0
+        for name, (version, table) in self._parts.get(model, {}).items():
+            left = table.filter(is_kept(table))
+            self._parts[model][name] = (version, left)
+            gone = table.num_rows - left.num_rows
+            rows, files = rows + gone, files + bool(gone)
+        return Removed(rows=rows, files=files)
 
 
 def _moment(time: datetime) -> pa.Scalar:

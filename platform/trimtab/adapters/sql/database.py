@@ -119,6 +119,7 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     mode = "WAL" if _WAL_IS_SOUND else "TRUNCATE"
     connection.execute(f"PRAGMA journal_mode = {mode}")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what was erased is not left in free pages
 
 
 def _begin_immediate(connection: Any) -> None:

@@ -1,9 +1,9 @@
 """Labels by key."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -42,6 +42,15 @@ class SqlLabels:
         """Count the labels of a model."""
         query = select(func.count()).select_from(LabelRow).where(LabelRow.model == model)
         return self._session.scalar(query) or 0
+
+    def erase(self, model: str, keys: Collection[str]) -> int:
+        """Remove the labels of these keys; count them."""
+        known = list(self.get(model, list(keys)))
+        for chunk in _chunks(known):
+            self._session.execute(
+                delete(LabelRow).where(LabelRow.model == model, LabelRow.key.in_(chunk))
+            )
+        return len(known)
 
     def _upsert(self, rows: Sequence[Mapping[str, Any]]) -> Any:
         postgres = self._session.get_bind().dialect.name == "postgresql"

@@ -1,0 +1,115 @@
+"""`trimtab erase`: one subject's records, out of everything that Trimtab keeps of requests."""
+
+import getpass
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import click
+
+from trimtab.cli import console, project_option
+from trimtab.errors import SettingsError, TrimtabError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trimtab.settings import Settings
+
+    from .erasing import Eraser
+    from .shipper import Shipper
+
+_PATIENCE_SECONDS = 60.0
+_POLL_SECONDS = 0.5
+
+
+class NotErasedYetError(TrimtabError):
+    """An erasure is recorded and not done."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The erasure is recorded and not done yet: an endpoint still holds what it captured "
+            "last. The services worker goes on with it; the same command tells when it is done."
+        )
+
+
+@click.command(epilog="Example: trimtab erase late-arrival --key order-7")
+@click.argument("model")
+@click.option("--key", help="Whose: the key that its requests and labels came with.")
+@click.option("--prediction-id", help="Or one prediction alone, by the id in its answer.")
+@project_option
+def erase(settings: "Settings", model: str, key: str | None, prediction_id: str | None) -> None:
+    """Erase one subject's requests of MODEL, for good.
+
+    They leave the capture spool, the inference log, the quarantine and the labels; the ledger
+    keeps that it was done, under a keyed hash. The ask is recorded first, so that it is carried
+    out even if this command is killed.
+
+    Not touched: your source data and what was learned from it (a version's sample rows, golden
+    rows, and reports in MLflow), backups, and whatever others copied out of the log.
+    """
+    from trimtab.adapters.opening import open_clock, open_database, open_upkeep
+    from trimtab.records.erasures import Erasure
+
+    from .erasing import Eraser, ask
+
+    settings.model(model)
+    if not (key or prediction_id) or (key and prediction_id):
+        raise SettingsError("say whose records: either --key or --prediction-id")
+    clock = open_clock(settings)
+    path = ask(
+        settings,
+        Erasure(
+            model=model,
+            key=key,
+            prediction_id=prediction_id,
+            asked_at=clock.now(),
+            actor=_user(),
+        ),
+    )
+    database, upkeep = open_database(settings), open_upkeep(settings)
+    eraser = Eraser(settings=settings, database=database, upkeep=upkeep, clock=clock)
+    with ExitStack() as closing:
+        work = _shipper(settings, model, closing)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not _is_erased(eraser, path, work):
+            if time.monotonic() > deadline:
+                raise NotErasedYetError
+            time.sleep(_POLL_SECONDS)
+    console.print(f"Erased from the records of {model}; the ledger says what was found.")
+
+
+def _is_erased(eraser: "Eraser", path: "Path", shipper: "Shipper | None") -> bool:
+    """Ship what was captured and erase what can be, unless a worker is at it."""
+    if shipper is None:
+        return not path.exists()
+    shipper.ship()
+    return eraser.erase(path)
+
+
+def _shipper(settings: "Settings", model: str, closing: ExitStack) -> "Shipper | None":
+    """Take the spool; None when a services worker has it, which then erases as well."""
+    from trimtab.adapters.opening import open_log
+
+    from .bundle import read_contract, source_of
+    from .shipper import Shipper, SpoolTakenError
+
+    home = settings.home
+    try:
+        shipper = Shipper(
+            home.spool(model),
+            model,
+            open_log(settings),
+            lambda version: read_contract(source_of(home.bento(model, version))),
+            patience_seconds=_PATIENCE_SECONDS / 4,
+        )
+    except SpoolTakenError:
+        return None
+    closing.callback(shipper.close)
+    return shipper
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "cli"
