@@ -59,6 +59,14 @@ class UnknownVersionError(TrimtabError):
         self.version = version
 
 
+class UnknownKeyError(TrimtabError):
+    """An API key was named by an id that no key has."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no key {key_id!r}. List them: trimtab key list")
+        self.key_id = key_id
+
+
 class RegistryUnreachableError(TrimtabError):
     """MLflow does not answer, also after some patience."""
 
