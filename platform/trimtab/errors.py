@@ -36,6 +36,18 @@ class UnknownModelError(SettingsError):
         self.model = model
 
 
+class OpenEndpointError(SettingsError):
+    """An endpoint is to listen where others can reach it, and no key would keep them out."""
+
+    def __init__(self, model: str, host: str) -> None:
+        super().__init__(
+            f"models.{model}.serve.host is {host}, where others can reach the endpoint, and there "
+            f"is no key that callers must send. Make one: trimtab key create NAME --model {model} "
+            "(or set TRIMTAB_API_KEY to one), or set the host to 127.0.0.1."
+        )
+        self.model = model
+
+
 class UnsupportedSchemaError(TrimtabError):
     """A signature holds something that the endpoint and the monitor cannot treat exactly."""
 

@@ -157,6 +157,7 @@ def _start_cold(
 def _environment(settings: Settings, model: str, source: Path) -> dict[str, str]:
     given, serve = settings.environment, settings.model(model).serve
     serving = {
+        "TRIMTAB_API_KEYS_FILE": str(settings.home.keys(model)),
         "TRIMTAB_SPOOL": str(settings.home.spool(model)),
         "TRIMTAB_DEVICE": serve.device,
         "TRIMTAB_MAX_ROWS": str(serve.max_rows),

@@ -28,7 +28,7 @@ class Environment(BaseSettings):
     inference_log: Path | None = None
     """Folder of the inference log; by default in the home."""
     api_key: SecretStr | None = None
-    """What callers of an endpoint must send as `Authorization: Bearer ...`."""
+    """A key for every endpoint, beside those of `trimtab key`: it opens predictions and metrics."""
     clock: Path | None = None
     """A file that holds the time of a replay; without it the system's clock counts."""
 
