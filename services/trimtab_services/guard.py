@@ -24,6 +24,8 @@ BODY_SECONDS = 10.0
 PREDICT = "/predict"
 _FREE = frozenset({"/livez", "/readyz", "/healthz"})
 """What needs no key: a probe has none."""
+_SHOWN = frozenset({*_FREE, PREDICT, "/", "/docs.json", "/schema.json", "/metrics"})
+_ASSETS = "/static_content/"
 _SCOPES = {
     PREDICT: KeyScope.PREDICT,
     "/": KeyScope.PREDICT,  # how to ask is for those who may ask
@@ -32,6 +34,7 @@ _SCOPES = {
     "/labels": KeyScope.LABEL,
 }
 _JSON = b"application/json"
+_NOTHING = BadRequestError("There is nothing here; /docs.json says what there is.").body()
 _NO_KEY = BadRequestError("Send `Authorization: Bearer KEY` with a key that opens this.").body()
 
 
@@ -88,8 +91,10 @@ class Guard:
             case "GET", "/metrics":
                 page = self._endpoint.metrics.page()
                 await _answer(send, 200, page, CONTENT_TYPE.encode())
-            case _:
+            case _, path if path in _SHOWN or path.startswith(_ASSETS):
                 await self._app(scope, receive, send)
+            case _:  # which BentoML would redirect, with the caller's own words in the address
+                await _answer(send, 404, _NOTHING)
 
     def _is_welcome(self, path: str, authorization: bytes) -> bool:
         scope = _SCOPES.get(path, KeyScope.ADMIN)

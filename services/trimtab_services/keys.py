@@ -44,10 +44,12 @@ class Keyring:
         self._file = file
         self._stamp: tuple[int, int, int] | None = None
         self._next_look = math.inf
-        self._closed, self._known = bool(self._plain), self._plain
+        self.is_closed = bool(self._plain)
+        """Whether callers need a key at all."""
+        self._known = self._plain
         if file is not None:
             self._read(file)
-        if host and not is_loopback(host) and not self._closed:
+        if host and not is_loopback(host) and not self.is_closed:
             raise ValueError(
                 f"the endpoint is to listen on {host}, where others can reach it; set "
                 "TRIMTAB_API_KEY to the key that callers must send, or TRIMTAB_API_KEYS_FILE to "
@@ -61,7 +63,7 @@ class Keyring:
         """
         if time.monotonic() >= self._next_look:
             self._look()
-        if not self._closed:
+        if not self.is_closed:
             return True
         scheme, _, key = authorization.partition(b" ")
         digest, now, is_right = hash_key(key.strip()).encode(), time.time(), False
@@ -92,7 +94,7 @@ class Keyring:
                 f"{file} is no file of keys; `trimtab key export` writes one"
             ) from None
         self._known = (*self._plain, *known)
-        self._closed = bool(self._plain) or admission.closed
+        self.is_closed = bool(self._plain) or admission.closed
         self._stamp = stamp
 
 

@@ -93,10 +93,11 @@ def test_without_the_key_only_probes_are_answered(endpoint: Endpoint) -> None:
     guard = Guard(inner, endpoint, Keyring(SecretStr("the key")))
     right, wrong = (b"authorization", b"Bearer the key"), (b"authorization", b"Bearer a key")
 
-    for path in ("/", "/metrics", "/docs.json", "/schema.json", "/nowhere"):
+    for path in ("/", "/metrics", "/docs.json", "/schema.json", "/static_content/x"):
         assert ask(guard, "GET", path, [])[0] == 401
         assert ask(guard, "GET", path, [wrong])[0] == 401
         assert ask(guard, "GET", path, [right])[0] == 200
+    assert ask(guard, "GET", "/nowhere", [])[0] == 401
     assert ask(guard, "POST", "/predict", [*OK, wrong], b"{}")[0] == 401
     assert ask(guard, "POST", "/predict", [*OK, right], b"{}") == (200, b"{}")
     for path in ("/livez", "/readyz", "/healthz"):
@@ -123,8 +124,8 @@ def test_strangers_are_counted_and_fill_no_log(endpoint: Endpoint, tmp_path: Pat
     ("scope", "opened"),
     [
         (KeyScope.PREDICT, ["/", "/docs.json", "/schema.json", "/predict"]),
-        (KeyScope.LABEL, ["/labels"]),
-        (KeyScope.ADMIN, ["/metrics", "/nowhere"]),
+        (KeyScope.LABEL, []),
+        (KeyScope.ADMIN, ["/metrics"]),
     ],
 )
 def test_a_key_opens_what_its_scope_says(
@@ -136,6 +137,11 @@ def test_a_key_opens_what_its_scope_says(
     sent = [(b"authorization", b"Bearer the key")]
 
     assert [path for path in PATHS if ask(guard, "GET", path, sent)[0] == 200] == opened
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/predict/", "//predict", "/static_content", "/docs"])
+def test_what_is_not_there_is_not_looked_for(endpoint: Endpoint, path: str) -> None:
+    assert ask(Guard(inner, endpoint, Keyring()), "GET", path, [])[0] == 404
 
 
 def test_a_websocket_is_refused(endpoint: Endpoint) -> None:

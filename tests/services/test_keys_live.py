@@ -89,6 +89,21 @@ def tree(pid: int) -> list[int]:
     return [pid, *(below for child in children for below in tree(int(child)))]
 
 
+def test_what_a_bento_shows_besides_is_bounded_and_closed(running: Running) -> None:
+    shown = ["/", "/docs.json", "/schema.json", "/metrics", "/static_content/swagger-ui.css"]
+    for path in shown:
+        assert running.caller.call("GET", path)[0] == 401
+        status, body, _ = running.caller.call(
+            "GET", path, None, {"authorization": f"Bearer {PLAIN}"}
+        )
+        assert (status, path) == (200, path)
+        assert 0 < len(body) < 1 << 20
+    for path in ("/livez", "/readyz", "/healthz"):
+        assert running.caller.call("GET", path)[0] == 200
+    for path in ("/nowhere", "/predict/", "/labels", "/static_content/../service.py"):
+        assert running.caller.call("GET", path)[0] == 401
+
+
 def test_keys_count_within_seconds_and_are_written_nowhere(running: Running, wait: Wait) -> None:
     before = tree(running.worker.pid)
     secret = running.verb("key", "create", "shop", "--model", MODEL).strip()
