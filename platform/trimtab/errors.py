@@ -36,6 +36,18 @@ class UnknownModelError(SettingsError):
         self.model = model
 
 
+class OpenEndpointError(SettingsError):
+    """An endpoint is to listen where others can reach it, and no key would keep them out."""
+
+    def __init__(self, model: str, host: str) -> None:
+        super().__init__(
+            f"models.{model}.serve.host is {host}, where others can reach the endpoint, and there "
+            f"is no key that callers must send. Make one: trimtab key create NAME --model {model} "
+            "(or set TRIMTAB_API_KEY to one), or set the host to 127.0.0.1."
+        )
+        self.model = model
+
+
 class UnsupportedSchemaError(TrimtabError):
     """A signature holds something that the endpoint and the monitor cannot treat exactly."""
 
@@ -57,6 +69,14 @@ class UnknownVersionError(TrimtabError):
         super().__init__(f"Version {version} of {model!r} cannot be used: {why}.")
         self.model = model
         self.version = version
+
+
+class UnknownKeyError(TrimtabError):
+    """An API key was named by an id that no key has."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no key {key_id!r}. List them: trimtab key list")
+        self.key_id = key_id
 
 
 class RegistryUnreachableError(TrimtabError):

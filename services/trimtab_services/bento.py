@@ -35,6 +35,7 @@ from .requirements import locked
 PROOF_FILE = "proof.json"
 _ENTRY = Path(__file__).with_name("entry.py")
 _IGNORED = shutil.ignore_patterns(*LEFT_OUT, "*.pyc")
+_NOT_FOR_BUILDS = ("BENTOML_HOST", "TRIMTAB_API_KEYS_FILE")  # where a bento is served counts
 _SECONDS = 600  # a build or a proof that takes longer hangs
 
 
@@ -172,7 +173,7 @@ def _context(
 
 def _pack(work: Path, context: Path, model: str, version: str) -> Path:
     environment = {
-        **{name: value for name, value in os.environ.items() if name != "BENTOML_HOST"},
+        **{name: value for name, value in os.environ.items() if name not in _NOT_FOR_BUILDS},
         "BENTOML_HOME": str(work / "store"),
         "BENTOML_DO_NOT_TRACK": "True",
         "PYTHONDONTWRITEBYTECODE": "1",

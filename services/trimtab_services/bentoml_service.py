@@ -51,7 +51,7 @@ def options(bundle: Bundle) -> dict[str, Any]:
         "name": bundle.model,
         "image": image(bundle),
         "labels": {"version": bundle.version, "manifest": bundle.manifest_sha256[:12]},
-        # With another BENTOML_HOST the bento starts only with a TRIMTAB_API_KEY. Whoever gives
+        # With another BENTOML_HOST the bento starts only with keys. Whoever gives
         # `bentoml serve --host` has to think of the key: a service cannot see that option.
         "http": {"host": "127.0.0.1"},
         "traffic": {"timeout": 10},  # each request leaves a timer behind for so long

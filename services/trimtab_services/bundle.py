@@ -7,6 +7,7 @@ from typing import Literal
 
 import trimtab
 import trimtab_services
+from trimtab.adapters.manifest import read_verified
 from trimtab.records.contracts import Contract
 from trimtab.records.documents import from_json, to_json
 
@@ -72,8 +73,9 @@ def write_bundle(source: Path, bundle: Bundle) -> None:
 
 
 def read_contract(source: Path) -> Contract:
-    """Read the contract of the bento's version."""
-    return from_json(Contract, (source / VERSION_FOLDER / CONTRACT_FILE).read_bytes())
+    """Read the contract of the bento's version. Raises ManifestError when it was changed."""
+    sha256 = read_bundle(source).manifest_sha256
+    return from_json(Contract, read_verified(source / VERSION_FOLDER, CONTRACT_FILE, sha256))
 
 
 def can_follow(source: Path, running: Path) -> bool:

@@ -162,6 +162,7 @@ def _environment(settings: Settings, model: str, source: Path) -> dict[str, str]
         "TRIMTAB_CAPTURE_DROP": json.dumps(capture.drop),
         "TRIMTAB_CAPTURE_HASH": json.dumps(capture.hash),
         "TRIMTAB_CAPTURE_HASH_KEYS": json.dumps(capture.hash_keys),
+        "TRIMTAB_API_KEYS_FILE": str(settings.home.keys(model)),
         "TRIMTAB_SPOOL": str(settings.home.spool(model)),
         "TRIMTAB_DEVICE": serve.device,
         "TRIMTAB_MAX_ROWS": str(serve.max_rows),

@@ -9,9 +9,11 @@ from starlette.responses import Response
 from trimtab_services.bentoml_service import answer_spec, options, request_spec
 from trimtab_services.environment import ServingEnvironment
 from trimtab_services.guard import Guard
+from trimtab_services.keys import Keyring
 from trimtab_services.service import Arrival, Endpoint
 
 environment = ServingEnvironment()
+keyring = Keyring(environment.api_key, environment.api_keys_file, environment.bentoml_host)
 endpoint = Endpoint(Path(__file__).parent, environment)
 
 
@@ -39,4 +41,4 @@ class Served:
 
 
 service: Any = Served  # the decorator made a bentoml.Service of the class
-service.add_asgi_middleware(Guard, endpoint=endpoint, key=environment.api_key)
+service.add_asgi_middleware(Guard, endpoint=endpoint, keyring=keyring)

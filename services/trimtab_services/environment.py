@@ -1,12 +1,10 @@
 """The environment of an endpoint's process: read once here, and nowhere else."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from .loopback import is_loopback
 
 
 class ServingEnvironment(BaseSettings):
@@ -26,6 +24,8 @@ class ServingEnvironment(BaseSettings):
     """Whether the keys of requests are hashed; the same."""
     capture_key: SecretStr | None = None
     """The secret of these hashes; without it nothing that is to be hashed is served."""
+    api_keys_file: Path | None = None
+    """Hashes of the keys that callers may send, as `trimtab key export` writes them."""
     clock: Path | None = None
     """A file that holds the time of a replay; without it the system's clock counts."""
     device: Literal["auto", "cpu", "cuda"] | None = None
@@ -44,13 +44,3 @@ class ServingEnvironment(BaseSettings):
         if key is not None and not key.get_secret_value().strip():
             raise ValueError("TRIMTAB_API_KEY is blank; set it to a key, or do not set it at all")
         return key
-
-    @model_validator(mode="after")
-    def _refuse_open(self) -> Self:
-        """Others may reach the endpoint only with a key."""
-        if self.bentoml_host and not is_loopback(self.bentoml_host) and self.api_key is None:
-            raise ValueError(
-                f"BENTOML_HOST is {self.bentoml_host}, where others can reach the endpoint; "
-                "set TRIMTAB_API_KEY to the key that callers must send"
-            )
-        return self

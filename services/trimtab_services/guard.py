@@ -1,12 +1,12 @@
 """What stands in front of the endpoint: who may come in, with how much, in which form."""
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from pydantic import SecretStr
+from trimtab.records.keys import KeyScope
 
+from .keys import Keyring
 from .metrics import CONTENT_TYPE
 from .service import Arrival, Endpoint
 from .wire import BadRequestError
@@ -24,7 +24,18 @@ BODY_SECONDS = 10.0
 PREDICT = "/predict"
 _FREE = frozenset({"/livez", "/readyz", "/healthz"})
 """What needs no key: a probe has none."""
+_SHOWN = frozenset({*_FREE, PREDICT, "/", "/docs.json", "/schema.json", "/metrics"})
+_ASSETS = "/static_content/"
+_SCOPES = {
+    PREDICT: KeyScope.PREDICT,
+    "/": KeyScope.PREDICT,  # how to ask is for those who may ask
+    "/docs.json": KeyScope.PREDICT,
+    "/schema.json": KeyScope.PREDICT,
+    "/labels": KeyScope.LABEL,
+}
 _JSON = b"application/json"
+_NOTHING = BadRequestError("There is nothing here; /docs.json says what there is.").body()
+_NO_KEY = BadRequestError("Send `Authorization: Bearer KEY` with a key that opens this.").body()
 
 
 class _GoneError(Exception):
@@ -43,28 +54,30 @@ class RefusedError(Exception):
 class Guard:
     """A pure ASGI middleware; the endpoint behind it sees whole, bounded JSON bodies only."""
 
-    def __init__(self, app: App, endpoint: Endpoint, key: SecretStr | None = None) -> None:
+    def __init__(self, app: App, endpoint: Endpoint, keyring: Keyring) -> None:
         self._app = app
         self._endpoint = endpoint
-        self._key = f"Bearer {key.get_secret_value()}".encode() if key else None
+        self._keyring = keyring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, answer it, or turn it away."""
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close"})  # 403; BentoML's routes would raise
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         arrival = Arrival.now()
         is_predict = scope["path"] == PREDICT and scope["method"] == "POST"
         headers = dict(scope["headers"])  # the last of repeated ones; HTTP servers join the rest
+        if not self._is_welcome(scope["path"], headers.get(b"authorization", b"")):
+            self._endpoint.metrics.refuse(401)  # and nothing captured: strangers fill no log
+            return await _answer(send, 401, _NO_KEY)
         try:
-            self._check_key(scope["path"], headers.get(b"authorization", b""))
             if is_predict:
                 _check_form(scope["headers"])
                 receive = _replay(await _read(receive, headers.get(b"content-length")))
         except _GoneError:
             return None
         except RefusedError as error:
-            if not is_predict:
-                return await _answer(send, error.status, error.reason.body())
             reply = self._endpoint.refuse(error.status, error.reason, arrival)
             return await _answer(send, reply.status, reply.body)
         scope.setdefault("state", {})["arrival"] = arrival
@@ -78,14 +91,14 @@ class Guard:
             case "GET", "/metrics":
                 page = self._endpoint.metrics.page()
                 await _answer(send, 200, page, CONTENT_TYPE.encode())
-            case _:
+            case _, path if path in _SHOWN or path.startswith(_ASSETS):
                 await self._app(scope, receive, send)
+            case _:  # which BentoML would redirect, with the caller's own words in the address
+                await _answer(send, 404, _NOTHING)
 
-    def _check_key(self, path: str, given: bytes) -> None:
-        if self._key is None or path in _FREE:
-            return
-        if not hmac.compare_digest(given, self._key):
-            raise RefusedError(401, "This endpoint needs `Authorization: Bearer <key>`.")
+    def _is_welcome(self, path: str, authorization: bytes) -> bool:
+        scope = _SCOPES.get(path, KeyScope.ADMIN)
+        return path in _FREE or self._keyring.allows(authorization, scope)
 
 
 def _check_form(headers: list[tuple[bytes, bytes]]) -> None:

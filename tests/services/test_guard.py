@@ -10,12 +10,14 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from trimtab.adapters.clock import FileClock
+from trimtab.records.keys import Admission, AdmittedKey, KeyScope, hash_key
 from trimtab_services.bundle import VERSION_FOLDER, Bundle, write_bundle
 from trimtab_services.captured import CapturedRequest, decode
 from trimtab_services.environment import ServingEnvironment
 from trimtab_services.flood import BURST, FloodFilter
 from trimtab_services.frames import FrameKind, scan
 from trimtab_services.guard import Guard, Message, Receive, Scope, Send
+from trimtab_services.keys import Keyring, write_admission
 from trimtab_services.service import Arrival, Endpoint
 from trimtab_services.swap import load_champion
 
@@ -57,6 +59,9 @@ def captured(tmp_path: Path) -> list[CapturedRequest]:
     return [decode(f.payload) for f in frames if f.kind is FrameKind.REQUEST]
 
 
+PATHS = ("/", "/metrics", "/docs.json", "/schema.json", "/nowhere", "/predict", "/labels")
+
+
 async def inner(scope: Scope, receive: Receive, send: Send) -> None:
     """Stands where BentoML's application stands, and echoes what reaches it."""
     body = (await receive())["body"] if scope["method"] == "POST" else b""
@@ -85,13 +90,14 @@ def ask(
 
 
 def test_without_the_key_only_probes_are_answered(endpoint: Endpoint) -> None:
-    guard = Guard(inner, endpoint, SecretStr("the key"))
+    guard = Guard(inner, endpoint, Keyring(SecretStr("the key")))
     right, wrong = (b"authorization", b"Bearer the key"), (b"authorization", b"Bearer a key")
 
-    for path in ("/", "/metrics", "/docs.json", "/schema.json", "/nowhere"):
+    for path in ("/", "/metrics", "/docs.json", "/schema.json", "/static_content/x"):
         assert ask(guard, "GET", path, [])[0] == 401
         assert ask(guard, "GET", path, [wrong])[0] == 401
         assert ask(guard, "GET", path, [right])[0] == 200
+    assert ask(guard, "GET", "/nowhere", [])[0] == 401
     assert ask(guard, "POST", "/predict", [*OK, wrong], b"{}")[0] == 401
     assert ask(guard, "POST", "/predict", [*OK, right], b"{}") == (200, b"{}")
     for path in ("/livez", "/readyz", "/healthz"):
@@ -106,20 +112,55 @@ def test_a_blank_key_is_refused(blank: str, monkeypatch: pytest.MonkeyPatch) -> 
         ServingEnvironment()
 
 
-def test_a_bento_that_others_can_reach_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BENTOML_HOST", "0.0.0.0")
-    with pytest.raises(ValidationError, match="set TRIMTAB_API_KEY"):
-        ServingEnvironment()
+def test_strangers_are_counted_and_fill_no_log(endpoint: Endpoint, tmp_path: Path) -> None:
+    guard = Guard(inner, endpoint, Keyring(SecretStr("the key")))
 
-    monkeypatch.setenv("TRIMTAB_API_KEY", "the key")
-    assert ServingEnvironment().api_key == SecretStr("the key")
-    monkeypatch.setenv("BENTOML_HOST", "127.0.0.1")
-    monkeypatch.delenv("TRIMTAB_API_KEY")
-    assert ServingEnvironment().api_key is None
+    assert ask(guard, "POST", "/predict", OK, b"{}")[0] == 401
+    assert captured(tmp_path) == []
+    assert b'trimtab_requests_total{status="4xx"} 1.0' in endpoint.metrics.page()
+
+
+@pytest.mark.parametrize(
+    ("scope", "opened"),
+    [
+        (KeyScope.PREDICT, ["/", "/docs.json", "/schema.json", "/predict"]),
+        (KeyScope.LABEL, []),
+        (KeyScope.ADMIN, ["/metrics"]),
+    ],
+)
+def test_a_key_opens_what_its_scope_says(
+    endpoint: Endpoint, tmp_path: Path, scope: KeyScope, opened: list[str]
+) -> None:
+    admitted = AdmittedKey(id="k", sha256=hash_key(b"the key"), scopes=(scope,))
+    write_admission(tmp_path / "keys", Admission(keys=(admitted,)))
+    guard = Guard(inner, endpoint, Keyring(file=tmp_path / "keys"))
+    sent = [(b"authorization", b"Bearer the key")]
+
+    assert [path for path in PATHS if ask(guard, "GET", path, sent)[0] == 200] == opened
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/predict/", "//predict", "/static_content", "/docs"])
+def test_what_is_not_there_is_not_looked_for(endpoint: Endpoint, path: str) -> None:
+    assert ask(Guard(inner, endpoint, Keyring()), "GET", path, [])[0] == 404
+
+
+def test_a_websocket_is_refused(endpoint: Endpoint) -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/static_content/x", "headers": []}
+    asyncio.run(Guard(inner, endpoint, Keyring())(scope, receive, send))
+
+    assert sent == [{"type": "websocket.close"}]
 
 
 def test_a_body_in_pieces_arrives_whole(endpoint: Endpoint) -> None:
-    guard = Guard(inner, endpoint)
+    guard = Guard(inner, endpoint, Keyring())
 
     assert ask(guard, "POST", "/predict", OK, b'{"ro', b"", b'ws": 1}') == (200, b'{"rows": 1}')
 
@@ -127,22 +168,22 @@ def test_a_body_in_pieces_arrives_whole(endpoint: Endpoint) -> None:
 def test_two_media_types_are_none(endpoint: Endpoint) -> None:
     twice = [*OK, (b"content-type", b"application/vnd.bentoml+pickle")]
 
-    assert ask(Guard(inner, endpoint), "POST", "/predict", twice, b"{}")[0] == 415
+    assert ask(Guard(inner, endpoint, Keyring()), "POST", "/predict", twice, b"{}")[0] == 415
 
 
 @pytest.mark.parametrize("length", [b"1048577", b"9" * 5000, b"-1", b"x"])
 def test_a_length_that_cannot_be_is_refused_unread(endpoint: Endpoint, length: bytes) -> None:
     headers = [*OK, (b"content-length", length)]
 
-    assert ask(Guard(inner, endpoint), "POST", "/predict", headers, b"{}")[0] == 413
+    assert ask(Guard(inner, endpoint, Keyring()), "POST", "/predict", headers, b"{}")[0] == 413
 
 
 def test_whoever_hangs_up_gets_no_answer(endpoint: Endpoint) -> None:
-    assert ask(Guard(inner, endpoint), "POST", "/predict", OK) == (0, b"")
+    assert ask(Guard(inner, endpoint, Keyring()), "POST", "/predict", OK) == (0, b"")
 
 
 def test_what_the_guard_turns_away_is_captured(endpoint: Endpoint, tmp_path: Path) -> None:
-    ask(Guard(inner, endpoint), "POST", "/predict", [], b"{}")
+    ask(Guard(inner, endpoint, Keyring()), "POST", "/predict", [], b"{}")
     (kept,) = captured(tmp_path)
 
     assert (kept.status, kept.version, kept.rows) == (415, "1", [])

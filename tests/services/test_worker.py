@@ -307,9 +307,10 @@ def test_without_a_key_only_this_machine_may_call(tmp_path: Path, project: Any) 
     open_to_all = project(tmp_path).folder / "trimtab.toml"
     open_to_all.write_text(open_to_all.read_text() + 'host = "0.0.0.0"\n')
 
-    with pytest.raises(SettingsError, match="TRIMTAB_API_KEY"):
+    with pytest.raises(SettingsError, match=f"trimtab key create NAME --model {MODEL}"):
         listen(load(tmp_path, Environment()), MODEL)
     listen(load(tmp_path, Environment(api_key=SecretStr("key"))), MODEL).close()
+    listen(load(tmp_path, Environment()), MODEL, has_keys=True).close()
 
 
 def two_models(settings: Settings) -> Settings:

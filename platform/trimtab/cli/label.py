@@ -1,6 +1,5 @@
 """`trimtab label`: ground truth from a file."""
 
-import getpass
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from trimtab.records.ledger import LedgerEntry
 
 from .options import project_option
 from .output import console
+from .person import person
 from .tables import read_table, require_columns
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def label(
     ]
     delivered = LedgerEntry(
         at=now,
-        actor=_user(),
+        actor=person(),
         event="labels delivered",
         model=model,
         subject=f"{len(labels)} labels",
@@ -71,13 +71,6 @@ def label(
         count = stores.labels.put(model, labels)
         stores.ledger.append(delivered)
     console.print(f"{count} labels for {model}; {len(frame) - len(labels)} rows had no value.")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return "cli"
 
 
 def _labels(

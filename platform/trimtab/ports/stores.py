@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.incidents import Alert, Incident
+from trimtab.records.keys import ApiKey
 from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
@@ -159,6 +160,26 @@ class Endpoints(Protocol):
         ...
 
 
+class Keys(Protocol):
+    """The API keys of all endpoints, without their secrets."""
+
+    def add(self, key: ApiKey) -> None:
+        """Write a new key."""
+        ...
+
+    def revoke(self, key_id: str, at: datetime) -> ApiKey:
+        """Revoke a key, once: an earlier moment stays. Raises UnknownKeyError."""
+        ...
+
+    def all(self) -> Sequence[ApiKey]:
+        """List every key there ever was, newest first."""
+        ...
+
+    def of(self, model: str) -> Sequence[ApiKey]:
+        """List those that are for a model or for every model, newest first."""
+        ...
+
+
 class Stores(Protocol):
     """All stores, inside one transaction."""
 
@@ -200,6 +221,11 @@ class Stores(Protocol):
     @property
     def endpoints(self) -> Endpoints:
         """What is being served."""
+        ...
+
+    @property
+    def keys(self) -> Keys:
+        """Who may call the endpoints."""
         ...
 
 

@@ -29,7 +29,7 @@ class Environment(BaseSettings):
     inference_log: Path | None = None
     """Folder of the inference log; by default in the home."""
     api_key: SecretStr | None = None
-    """What callers of an endpoint must send as `Authorization: Bearer ...`."""
+    """A key for every endpoint, beside those of `trimtab key`: it opens predictions and metrics."""
     capture_key: SecretStr | None = None
     """The secret behind the hashes of captured values; by default one is made and kept in the
     home. It must stay the same, and at least 16 characters long."""

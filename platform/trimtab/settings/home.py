@@ -64,3 +64,7 @@ class Home:
     def serving(self, model: str) -> Path:
         """The file that tells an endpoint's worker which bento to serve."""
         return self.root / "serving" / f"{model}.json"
+
+    def keys(self, model: str) -> Path:
+        """The file that tells an endpoint's processes whom to let in."""
+        return self.root / "serving" / f"{model}.keys.json"

@@ -122,7 +122,7 @@ class ServeSettings(Section):
     """Where the endpoint listens."""
 
     host: str = "127.0.0.1"
-    """Anything but loopback needs TRIMTAB_API_KEY."""
+    """Anything but loopback needs a key: `trimtab key create`, or TRIMTAB_API_KEY."""
     port: Annotated[int, Field(ge=1, le=65535)] = 3000
     """Each model has an endpoint of its own, so each needs its own port."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -4,9 +4,12 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 
-from trimtab.errors import SettingsError
+from trimtab.adapters.opening import open_database
+from trimtab.errors import OpenEndpointError
+from trimtab.records.keys import admit
 from trimtab.settings import Settings, is_loopback
 
 from .group import ProcessGroup, Report
@@ -39,7 +42,7 @@ def workers(settings: Settings) -> Sequence[ProcessSpec]:
 async def platform_up(settings: Settings, report: Report) -> AsyncIterator[ProcessGroup]:
     """Run the platform for as long as the context is open; leave no process behind.
 
-    Raises SettingsError, AlreadyUpError, PortInUseError, NoServerError and StartError.
+    Raises OpenEndpointError, AlreadyUpError, PortInUseError, NoServerError and StartError.
     """
     _require_keys(settings)
     run = settings.home.run
@@ -71,12 +74,12 @@ def _require_ports(settings: Settings) -> None:
 
 def _require_keys(settings: Settings) -> None:
     """Refuse here what the endpoint's worker would refuse again and again."""
-    if settings.environment.api_key is not None:
+    models = settings.project.models.items()
+    reachable = [(name, m.serve.host) for name, m in models if not is_loopback(m.serve.host)]
+    if not reachable or settings.environment.api_key is not None:
         return
-    for name, model in settings.project.models.items():
-        if not is_loopback(model.serve.host):
-            raise SettingsError(
-                f"models.{name}.serve.host is {model.serve.host}, where others can reach the "
-                "endpoint. Set TRIMTAB_API_KEY to the key that callers must send, or set the host "
-                "to 127.0.0.1."
-            )
+    with open_database(settings).transaction() as stores:
+        now = datetime.now(UTC)
+        for name, host in reachable:
+            if not admit(stores.keys.of(name), now).keys:
+                raise OpenEndpointError(name, host)

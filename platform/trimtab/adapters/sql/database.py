@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from trimtab.errors import DatabaseUnreachableError, SettingsError
 
+from .keys import SqlKeys
 from .labels import SqlLabels
 from .ledger import SqlLedger, SqlPromotions
 from .migrating import migrate
@@ -40,6 +41,7 @@ class SqlStores:
     labels: SqlLabels
     outbox: SqlOutbox
     endpoints: SqlEndpoints
+    keys: SqlKeys
 
     @classmethod
     def on(cls, session: Session) -> "SqlStores":
@@ -53,6 +55,7 @@ class SqlStores:
             labels=SqlLabels(session),
             outbox=SqlOutbox(session),
             endpoints=SqlEndpoints(session),
+            keys=SqlKeys(session),
         )
 
 

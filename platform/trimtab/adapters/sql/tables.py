@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Float, Index, Integer, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from trimtab.records.keys import KeyScope
 from trimtab.records.verdicts import Verdict
 
 from .columns import Document, Moment
@@ -160,3 +161,19 @@ class EndpointRow(Table):
     shipped_through: Mapped[datetime | None]
     seen_at: Mapped[datetime]
     note: Mapped[str]
+
+
+class KeyRow(Table):
+    """An API key, hashed."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    name: Mapped[str]
+    model: Mapped[str | None] = mapped_column(_NAME)
+    scopes: Mapped[tuple[KeyScope, ...]] = mapped_column(Document(tuple[KeyScope, ...]))
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
