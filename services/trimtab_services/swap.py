@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
-
 from trimtab.adapters.golden import GoldenReport, replay_golden
 from trimtab.adapters.manifest import verify_manifest
 from trimtab.adapters.predictor import Answers, Predictor
@@ -44,11 +42,8 @@ class Champion:
         return self.predictor.device
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> Answers:
-        """Answer rows that fit the contract."""
-        names = self.predictor.contract.schema.names
-        return self.predictor.predict(
-            pd.DataFrame({name: [row[name] for row in rows] for name in names})
-        )
+        """Answer rows that fit the contract. Raises what the predictor raises."""
+        return self.predictor.answer(rows)
 
 
 def load_champion(

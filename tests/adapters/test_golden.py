@@ -40,6 +40,25 @@ def test_a_model_that_was_changed_a_little_does_not_match(
     assert not report.matches
     assert report.differing > 100
     assert "golden rows differ by more than 1e-06" in report.message
+    assert len(report.first) == 5
+    assert report.message.endswith(", and more")
+
+
+def test_the_rows_that_differ_are_named_with_their_difference(
+    make_folder: MakeFolder, rows: pd.DataFrame
+) -> None:
+    folder = make_folder("linear")
+    write_golden(folder, Predictor.load(folder, "cpu"), rows)
+    kept = pd.read_parquet(folder / FILE)
+    kept.loc[[7, 190], "(output 0)"] += [0.25, -0.5]
+    kept.to_parquet(folder / FILE)
+
+    report = replay_golden(folder, Predictor.load(folder, "cpu"))
+
+    assert report.message == (
+        "2 of 200 golden rows differ by more than 1e-06 (worst difference 5.0e-01): "
+        "row 7 by 2.5e-01, row 190 by 5.0e-01"
+    )
 
 
 def test_an_answer_that_is_no_number_does_not_match(

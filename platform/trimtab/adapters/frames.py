@@ -112,3 +112,20 @@ _CASTS: dict[ColumnType, Callable[["pd.Series[Any]", Column], "pd.Series[Any]"]]
     ColumnType.STRING: _text,
     ColumnType.DATETIME: _moment,
 }
+
+
+def rows_of(frame: pd.DataFrame, schema: Schema) -> list[dict[str, Any]]:
+    """Give coerced rows as Python's own values, as they come over the wire: the way back.
+
+    Times are aware and hold no nanoseconds, nulls are None.
+    """
+    columns = [_plain(frame[column.name], column) for column in schema.columns]
+    return [dict(zip(schema.names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _plain(values: "pd.Series[Any]", column: Column) -> list[Any]:
+    if column.type is ColumnType.DATETIME:
+        moments = values.dt.floor("us").dt.tz_localize("UTC").astype(object)
+        return [None if moment is pd.NaT else moment.to_pydatetime() for moment in moments]
+    missing = values.isna()
+    return [None if gap else value for value, gap in zip(values.tolist(), missing, strict=True)]

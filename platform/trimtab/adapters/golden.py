@@ -2,17 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .frames import coerce
-from .predictor import Answers, Predictor
+from trimtab.records.schema import Schema
+
+from .frames import coerce, rows_of
+from .predictor import Answers, Predictor, UnanswerableError
 
 FILE = "golden.parquet"
 TOLERANCE = 1e-6
 """Of probabilities absolute, of numbers relative: float32 sums differ that much by device."""
 _OUTPUT = "(output {})"
+_NAMED = 5
+"""So many of the rows that differ are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,8 @@ class GoldenReport:
     differing: int
     worst: float
     """Largest difference found; infinite where an answer is no number."""
+    first: tuple[tuple[int, float], ...] = ()
+    """The first rows that differ, by their number in the file from 0, and by how much."""
 
     @property
     def matches(self) -> bool:
@@ -38,8 +45,14 @@ class GoldenReport:
             return "there are no golden rows"
         return (
             f"{self.differing} of {self.rows} golden rows differ by more than {TOLERANCE:.0e} "
-            f"(worst difference {self.worst:.1e})"
+            f"(worst difference {self.worst:.1e}): {self._named}"
         )
+
+    @property
+    def _named(self) -> str:
+        """Name the first rows that differ."""
+        named = ", ".join(f"row {row} by {difference:.1e}" for row, difference in self.first)
+        return named + (", and more" if self.differing > len(self.first) else "")
 
 
 def write_golden(folder: Path, predictor: Predictor, inputs: pd.DataFrame) -> None:
@@ -52,19 +65,37 @@ def write_golden(folder: Path, predictor: Predictor, inputs: pd.DataFrame) -> No
 
 
 def replay_golden(folder: Path, predictor: Predictor) -> GoldenReport:
-    """Ask the predictor for the golden rows again and compare."""
+    """Ask the predictor for the golden rows again, as a request asks, and compare."""
     rows = pd.read_parquet(folder / FILE)
     wanted = rows.filter(regex=r"^\(output \d+\)$").to_numpy(dtype=float)
     if not len(rows):
         return GoldenReport(rows=0, differing=0, worst=0.0)
-    found = _numbers(predictor.predict(rows))
+    found = _ask(predictor, rows)
     if found.shape != wanted.shape:
-        return GoldenReport(rows=len(rows), differing=len(rows), worst=float("inf"))
+        found = np.full_like(wanted, np.nan)  # no answers, or of another kind: none is right
     is_share = predictor.contract.task.is_classification
     scale = 1.0 if is_share else np.maximum(np.abs(wanted), 1.0)
     difference = np.nan_to_num(np.abs(found - wanted) / scale, nan=np.inf).max(axis=1)
-    differing = int((difference > TOLERANCE).sum())
-    return GoldenReport(rows=len(rows), differing=differing, worst=float(difference.max()))
+    wrong = np.flatnonzero(difference > TOLERANCE)
+    return GoldenReport(
+        rows=len(rows),
+        differing=len(wrong),
+        worst=float(difference.max()),
+        first=tuple((int(row), float(difference[row])) for row in wrong[:_NAMED]),
+    )
+
+
+def golden_inputs(folder: Path, schema: Schema) -> list[dict[str, Any]]:
+    """Give the golden rows as a request holds them."""
+    return rows_of(coerce(pd.read_parquet(folder / FILE), schema), schema)
+
+
+def _ask(predictor: Predictor, rows: pd.DataFrame) -> np.ndarray:
+    schema = predictor.contract.schema
+    try:
+        return _numbers(predictor.answer(rows_of(coerce(rows, schema), schema)))
+    except UnanswerableError:
+        return np.empty(0)
 
 
 def _numbers(answers: Answers) -> np.ndarray:

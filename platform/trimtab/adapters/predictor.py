@@ -1,6 +1,7 @@
 """The predictor: one way from a version's files to answers, in trainer, gate and endpoint."""
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,12 +11,14 @@ import pandas as pd
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from trimtab.errors import TrimtabError
+from trimtab.errors import ExitCode, TrimtabError
 from trimtab.records.contracts import Contract
 from trimtab.records.documents import from_json
+from trimtab.records.schema import Schema
 
 from .device import PROBES, DeviceChoice, resolve
-from .frames import coerce
+from .frames import FrameError, coerce
+from .lowering import Lowered, OddRowsError, lower
 
 CONTRACT_FILE = "contract.json"
 MODEL_FILE = "model.skops"
@@ -46,14 +49,31 @@ class Answers:
     """Rows by classes, in the order of the contract; None for regression."""
 
 
-class Predictor:
-    """A loaded version."""
+class UnanswerableError(TrimtabError):
+    """Rows fit the contract, and the model's arithmetic fails on them: numbers too large for it."""
 
-    def __init__(self, contract: Contract, pipeline: Any, choice: DeviceChoice) -> None:
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, why: object) -> None:
+        super().__init__(f"The model cannot compute an answer for these values: {why}")
+
+
+class Predictor:
+    """A loaded version. Several threads may ask it."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        pipeline: Any,
+        choice: DeviceChoice,
+        lowered: Lowered | None = None,
+    ) -> None:
         self.contract = contract
         self.device = choice.device
         self.device_note = choice.note
         self._pipeline = pipeline
+        self._choice = choice
+        self._lowered = lowered
 
     @classmethod
     def load(cls, folder: Path, device: Literal["auto", "cpu", "cuda"] = "auto") -> "Predictor":
@@ -68,10 +88,49 @@ class Predictor:
             raise UntrustedModelError(folder / MODEL_FILE, error) from None
         return cls(contract, pipeline, _place(pipeline[-1], device))
 
+    def lowered(self) -> "Predictor":
+        """Give one that answers rows by the fast path. Raises CannotLowerError."""
+        fast = lower(self._pipeline, self.contract.schema)
+        return Predictor(self.contract, self._pipeline, self._choice, fast)
+
     def predict(self, inputs: pd.DataFrame) -> Answers:
-        """Answer every row. Raises FrameError when the rows do not fit the contract."""
+        """Answer every row of a frame, by the pipeline itself.
+
+        Raises FrameError when the rows do not fit the contract.
+        """
         frame = coerce(inputs, self.contract.schema)
         return answers_of(self.contract, raw_output(self._pipeline, frame))
+
+    def answer(self, rows: Sequence[Mapping[str, Any]]) -> Answers:
+        """Answer rows of Python's own values by column name; times are aware, nulls are None.
+
+        The answers are those of `predict`. Raises FrameError when the rows do not fit the
+        contract, UnanswerableError when the model gives no finite number for one.
+        """
+        output = self._output(rows)
+        if not np.isfinite(output).all():
+            raise UnanswerableError("the result is no finite number")
+        return answers_of(self.contract, output)
+
+    def _output(self, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        if self._lowered is not None:
+            try:
+                return self._lowered(rows)
+            except OddRowsError:
+                pass  # values that are rare enough for the long way
+        frame = coerce(_frame(rows, self.contract.schema), self.contract.schema)
+        try:
+            return raw_output(self._pipeline, frame)
+        except ValueError as error:
+            raise UnanswerableError(error) from error
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], schema: Schema) -> pd.DataFrame:
+    """Put rows into a frame, its types still to be settled."""
+    for name in schema.names:
+        if not all(name in row for row in rows):
+            raise FrameError(name, "is missing")
+    return pd.DataFrame({name: [row[name] for row in rows] for name in schema.names})
 
 
 def raw_output(model: Any, inputs: Any) -> np.ndarray:
@@ -85,7 +144,7 @@ def answers_of(contract: Contract, output: np.ndarray) -> Answers:
     if not contract.task.is_classification:
         return Answers(predictions=list(output.tolist()), probabilities=None)
     classes = contract.classes
-    chosen = [classes[i] for i in output.argmax(axis=1)]
+    chosen = [classes[i] for i in output.argmax(axis=1).tolist()]
     return Answers(predictions=list(chosen), probabilities=output)
 
 
