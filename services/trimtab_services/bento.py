@@ -162,6 +162,7 @@ def _context(
         requirements=locked(folder / "requirements.txt"),
         device=serve.device,
         max_rows=serve.max_rows,
+        max_body=serve.max_body,
     )
     write_bundle(context, bundle)
     return context

@@ -32,6 +32,7 @@ class Bundle:
     """Every distribution the endpoint needs, pinned."""
     device: Literal["auto", "cpu", "cuda"]
     max_rows: int
+    max_body: int = 1 << 20
 
 
 def digest_of(*packages: Path) -> str:

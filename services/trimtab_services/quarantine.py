@@ -5,6 +5,7 @@ from pathlib import Path
 
 from trimtab.adapters.durable_files import make_folder, write_durably
 
+from .captured import as_line
 from .places import Place
 
 _SUFFIX = ".jsonl"
@@ -26,7 +27,7 @@ class Quarantine:
         """Keep requests, whole or not at all. Raises OSError."""
         make_folder(self._folder)
         path = self._folder / f"{place}{_SUFFIX}"
-        write_durably(path, b"".join(p.replace(b"\n", b" ") + b"\n" for p in payloads))
+        write_durably(path, b"".join(as_line(payload) + b"\n" for payload in payloads))
         self.requests += len(payloads)
         return path
 
