@@ -166,6 +166,7 @@ def _context(
         capture_drop=capture.drop,
         capture_hash=capture.hash,
         capture_hash_keys=capture.hash_keys,
+        max_body=serve.max_body,
     )
     write_bundle(context, bundle)
     return context

@@ -33,6 +33,7 @@ class Bundle:
     """Every distribution the endpoint needs, pinned."""
     device: Literal["auto", "cpu", "cuda"]
     max_rows: int
+    max_body: int = 1 << 20
     capture_drop: tuple[str, ...] = ()
     """Inputs that are not captured, wherever the bento is served."""
     capture_hash: tuple[str, ...] = ()

@@ -166,6 +166,7 @@ def _environment(settings: Settings, model: str, source: Path) -> dict[str, str]
         "TRIMTAB_SPOOL": str(settings.home.spool(model)),
         "TRIMTAB_DEVICE": serve.device,
         "TRIMTAB_MAX_ROWS": str(serve.max_rows),
+        "TRIMTAB_MAX_BODY": str(serve.max_body),
         "BENTOML_HOME": str(settings.home.root / "bentoml"),
     }
     if capture.needs_key:

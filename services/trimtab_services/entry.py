@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
-from starlette.responses import Response
 
-from trimtab_services.bentoml_service import answer_spec, options, request_spec
+from trimtab_services.bentoml_service import answer_spec, in_process, options, request_spec
 from trimtab_services.environment import ServingEnvironment
 from trimtab_services.guard import Guard
 from trimtab_services.keys import Keyring
-from trimtab_services.service import Arrival, Endpoint
+from trimtab_services.openapi import describe
+from trimtab_services.service import Endpoint
 
 environment = ServingEnvironment()
 keyring = Keyring(environment.api_key, environment.api_keys_file, environment.bentoml_host)
@@ -29,10 +29,9 @@ class Served:
         input_spec=request_spec(endpoint.wire),
         output_spec=answer_spec(endpoint.wire),
     )
-    async def predict(self, body: bytes, arrival: Arrival) -> Response:
+    async def predict(self, **asked: Any) -> dict[str, Any]:
         """Predict one row or many; every column must be in every row."""
-        reply = endpoint.predict(body, arrival)
-        return Response(reply.body, reply.status, media_type="application/json")
+        return in_process(endpoint, asked)  # callers from outside are answered by the guard
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
@@ -41,4 +40,6 @@ class Served:
 
 
 service: Any = Served  # the decorator made a bentoml.Service of the class
-service.add_asgi_middleware(Guard, endpoint=endpoint, keyring=keyring)
+service.add_asgi_middleware(
+    Guard, endpoint=endpoint, keyring=keyring, describe=lambda: describe(service, endpoint)
+)

@@ -30,6 +30,8 @@ class ServingEnvironment(BaseSettings):
     """A file that holds the time of a replay; without it the system's clock counts."""
     device: Literal["auto", "cpu", "cuda"] | None = None
     """Where to compute; by default what the bento was built for."""
+    max_body: int | None = None
+    """Most bytes in one request; by default what the bento was built for."""
     max_rows: int | None = None
     """Most rows in one request; by default what the bento was built for."""
     spool: Path | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-MAGIC = b"\xff\xfeTT"  # 0xff is in no UTF-8 text, so nothing inside a JSON payload looks like it
+MAGIC = b"\xff\xfeTT"  # no payload holds it: `captured.encode` sees to that
 LONGEST_PAYLOAD = 64 << 20
 """Bytes; what claims to be longer is no frame."""
 

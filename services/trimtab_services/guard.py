@@ -1,30 +1,31 @@
 """What stands in front of the endpoint: who may come in, with how much, in which form."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from trimtab.records.keys import KeyScope
 
 from .keys import Keyring
+from .loopback import is_loopback
 from .metrics import CONTENT_TYPE
-from .service import Arrival, Endpoint
-from .wire import BadRequestError
+from .patience import Patience
+from .refusals import BadRequestError
+from .service import Arrival, Endpoint, Reply
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Header = tuple[bytes, bytes]
 
-LARGEST_BODY = 1 << 20
-"""Bytes; a thousand rows of fifty columns fit in half of it."""
 BODY_SECONDS = 10.0
 """Whoever sends slower than this holds a connection for nothing."""
 PREDICT = "/predict"
 _FREE = frozenset({"/livez", "/readyz", "/healthz"})
 """What needs no key: a probe has none."""
-_SHOWN = frozenset({*_FREE, PREDICT, "/", "/docs.json", "/schema.json", "/metrics"})
+_SHOWN = frozenset({"/livez", "/healthz", "/", "/schema.json"})
 _ASSETS = "/static_content/"
 _SCOPES = {
     PREDICT: KeyScope.PREDICT,
@@ -33,9 +34,18 @@ _SCOPES = {
     "/schema.json": KeyScope.PREDICT,
     "/labels": KeyScope.LABEL,
 }
+"""The rest is for those who run it."""
+_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _JSON = b"application/json"
 _NOTHING = BadRequestError("There is nothing here; /docs.json says what there is.").body()
 _NO_KEY = BadRequestError("Send `Authorization: Bearer KEY` with a key that opens this.").body()
+_OPEN = BadRequestError(
+    "This endpoint has no key, so only this machine may call it: trimtab key create, or "
+    "TRIMTAB_API_KEY."
+).body()
+_NO_METHOD = BadRequestError("POST is for /predict; everything else is read with GET.").body()
+
+_is_own = lru_cache(256)(is_loopback)
 
 
 class _GoneError(Exception):
@@ -52,103 +62,139 @@ class RefusedError(Exception):
 
 
 class Guard:
-    """A pure ASGI middleware; the endpoint behind it sees whole, bounded JSON bodies only."""
+    """A pure ASGI middleware; it answers predictions, probes and metrics itself.
 
-    def __init__(self, app: App, endpoint: Endpoint, keyring: Keyring) -> None:
+    BentoML's application behind it sees harmless methods only: its own reading of a request takes
+    text for numbers, unpacks what nobody asked for, and logs what it refuses, values included.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        endpoint: Endpoint,
+        keyring: Keyring,
+        describe: Callable[[], bytes],
+        body_seconds: float = BODY_SECONDS,
+    ) -> None:
+        """Stand in front of an application; `describe` gives the endpoint's OpenAPI document."""
         self._app = app
         self._endpoint = endpoint
         self._keyring = keyring
+        self._describe = describe
+        self._patience = Patience(body_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, answer it, or turn it away."""
-        if scope["type"] == "websocket":
-            return await send({"type": "websocket.close"})  # 403; BentoML's routes would raise
+        """Answer a request, turn it away, or let it through."""
         if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                return await send({"type": "websocket.close"})
             return await self._app(scope, receive, send)
-        arrival = Arrival.now()
-        is_predict = scope["path"] == PREDICT and scope["method"] == "POST"
+        path, method = scope["path"], scope["method"]
         headers = dict(scope["headers"])  # the last of repeated ones; HTTP servers join the rest
-        if not self._is_welcome(scope["path"], headers.get(b"authorization", b"")):
-            self._endpoint.metrics.refuse(401)  # and nothing captured: strangers fill no log
-            return await _answer(send, 401, _NO_KEY)
+        if path not in _FREE:
+            scope_needed = _SCOPES.get(path, KeyScope.ADMIN)
+            if not self._keyring.allows(headers.get(b"authorization", b""), scope_needed):
+                self._endpoint.metrics.refuse(401)  # and nothing captured: strangers fill no log
+                return await _answer(send, 401, _NO_KEY, extra=[(b"www-authenticate", b"Bearer")])
+            if not self._keyring.is_closed and _is_exposed(scope):
+                self._endpoint.metrics.refuse(403)
+                return await _answer(send, 403, _OPEN)
+        if method == "POST" and path == PREDICT:
+            return await self._predict(scope["headers"], headers, receive, send)
+        if path == PREDICT or method not in _HARMLESS:
+            allowed = b"POST" if path == PREDICT else b"GET, HEAD"
+            return await _answer(send, 405, _NO_METHOD, extra=[(b"allow", allowed)])
+        return await self._show(scope, receive, send)
+
+    async def _predict(
+        self,
+        given: Sequence[Header],
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        arrival = Arrival.now()
         try:
-            if is_predict:
-                _check_form(scope["headers"])
-                receive = _replay(await _read(receive, headers.get(b"content-length")))
+            _check_form(given, headers)
+            body = await self._read(receive, headers.get(b"content-length"))
+            reply = self._endpoint.predict(body, arrival)
         except _GoneError:
-            return None
+            return
         except RefusedError as error:
             reply = self._endpoint.refuse(error.status, error.reason, arrival)
-            return await _answer(send, reply.status, reply.body)
-        scope.setdefault("state", {})["arrival"] = arrival
-        return await self._serve(scope, receive, send)
+        await _reply(send, reply)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        match scope["method"], scope["path"]:
-            case "GET", "/readyz":
+    async def _show(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["path"]:
+            case "/readyz":
                 reply = self._endpoint.readiness()
                 await _answer(send, reply.status, reply.body)
-            case "GET", "/metrics":
+            case "/metrics":
                 page = self._endpoint.metrics.page()
                 await _answer(send, 200, page, CONTENT_TYPE.encode())
-            case _, path if path in _SHOWN or path.startswith(_ASSETS):
+            case "/docs.json":
+                await _answer(send, 200, self._describe())
+            case path if path in _SHOWN or path.startswith(_ASSETS):
                 await self._app(scope, receive, send)
             case _:  # which BentoML would redirect, with the caller's own words in the address
                 await _answer(send, 404, _NOTHING)
 
-    def _is_welcome(self, path: str, authorization: bytes) -> bool:
-        scope = _SCOPES.get(path, KeyScope.ADMIN)
-        return path in _FREE or self._keyring.allows(authorization, scope)
+    async def _read(self, receive: Receive, length: bytes | None) -> bytes:
+        """Read a whole body within its bounds, whatever its header says."""
+        most = self._endpoint.max_body
+        if length is not None and (len(length) > 12 or not length.isdigit() or int(length) > most):
+            raise _too_large(most)
+        parts: list[bytes] = []
+        size = 0
+        try:
+            with self._patience:
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise _GoneError
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    if size > most:
+                        raise _too_large(most)
+                    if not message.get("more_body", False):
+                        return parts[0] if len(parts) == 1 else b"".join(parts)
+        except TimeoutError:
+            seconds = self._patience.seconds
+            raise RefusedError(408, f"The body did not arrive in {seconds:.0f} s.") from None
 
 
-def _check_form(headers: list[tuple[bytes, bytes]]) -> None:
+def _too_large(most: int) -> RefusedError:
+    return RefusedError(413, f"The body must not exceed {most} bytes.")
+
+
+def _is_exposed(scope: Scope) -> bool:
+    """Tell whether a request reached an address that others can reach too."""
+    host, port = scope.get("server") or ("localhost", None)
+    return port is not None and not _is_own(host)  # without a port it is a socket in a folder
+
+
+def _check_form(given: Sequence[Header], headers: dict[bytes, bytes]) -> None:
     """Accept one JSON body and nothing that would have to be unpacked first."""
-    types = [value for name, value in headers if name == b"content-type"]
-    media = types[0].split(b";")[0].strip().lower() if len(types) == 1 else b""
-    if media != _JSON:
+    media = headers.get(b"content-type", b"")
+    is_json = media == _JSON or media.split(b";")[0].strip().lower() == _JSON
+    is_twice = len(headers) < len(given) and sum(name == b"content-type" for name, _ in given) > 1
+    if not is_json or is_twice:
         raise RefusedError(415, "Send the body as Content-Type: application/json.")
-    if any(name == b"content-encoding" for name, _ in headers):
+    if b"content-encoding" in headers:
         raise RefusedError(415, "Send the body without Content-Encoding.")
 
 
-async def _read(receive: Receive, length: bytes | None) -> bytes:
-    """Read a whole body within its bounds, whatever its header says."""
-    if length is not None and (
-        len(length) > 12 or not length.isdigit() or int(length) > LARGEST_BODY
-    ):
-        raise RefusedError(413, f"The body must not exceed {LARGEST_BODY} bytes.")
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise _GoneError
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > LARGEST_BODY:
-                    raise RefusedError(413, f"The body must not exceed {LARGEST_BODY} bytes.")
-                if not message.get("more_body", False):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise RefusedError(408, f"The body did not arrive in {BODY_SECONDS:.0f} s.") from None
+async def _reply(send: Send, reply: Reply) -> None:
+    extra = [(b"x-request-id", reply.request_id.encode())]
+    if reply.status == 408:  # the rest of the body may never come, and is not waited for
+        extra.append((b"connection", b"close"))
+    await _answer(send, reply.status, reply.body, extra=extra)
 
 
-def _replay(body: bytes) -> Receive:
-    """Hand a body that was read already to whoever asks for it."""
-    messages = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive() -> Message:
-        return messages.pop() if messages else {"type": "http.disconnect"}
-
-    return receive
-
-
-async def _answer(send: Send, status: int, body: bytes, media: bytes = _JSON) -> None:
-    headers = [(b"content-type", media), (b"content-length", str(len(body)).encode())]
-    if status == 408:  # the rest of the body may never come, and is not waited for
-        headers.append((b"connection", b"close"))
-    if status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+async def _answer(
+    send: Send, status: int, body: bytes, media: bytes = _JSON, extra: Sequence[Header] = ()
+) -> None:
+    length = str(len(body)).encode()
+    headers = [(b"content-type", media), (b"content-length", length), *extra]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

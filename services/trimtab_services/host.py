@@ -21,6 +21,7 @@ import uvloop
 
 from trimtab.errors import ExitCode
 
+from .bentoml_service import guard_first
 from .bundle import can_follow, source_of
 from .flood import log_to_stderr
 from .guard import App, Message, Receive, Scope, Send
@@ -175,7 +176,7 @@ def host(pointer: Pointer, file: Path, listening: socket.socket, reporter: Repor
         followers.append(asyncio.create_task(follow(file, pointer.epoch, endpoint, reporter)))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(module.Served.to_asgi(is_main=True), listening, started))
+        runner.run(_serve(guard_first(module.Served.to_asgi(is_main=True)), listening, started))
 
 
 def run(file: Path, fd: int, report_fd: int | None) -> None:

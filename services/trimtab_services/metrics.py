@@ -1,13 +1,21 @@
 """What an endpoint counts, for Prometheus; every label has few values."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_SECONDS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_CLASSES = ("2xx", "4xx", "5xx")
 
 
 class Observed(Protocol):
@@ -21,45 +29,40 @@ class Observed(Protocol):
         """Give the counters that others keep, by name."""
         ...
 
+    def gauges(self) -> Mapping[str, float]:
+        """Give what goes up and down, by name."""
+        ...
+
 
 class Metrics:
-    """The counters of one endpoint's process."""
+    """The counters of one endpoint's process; plain numbers, as they stand in each request's way.
+
+    Only the event loop's thread counts.
+    """
 
     def __init__(self, observed: Observed) -> None:
+        self._observed = observed
         self._registry = CollectorRegistry()
-        self._registry.register(_Reader(observed))
-        self._requests = Counter(
-            "trimtab_requests",
-            "Requests to /predict, by the class of their status.",
-            ["status"],
-            registry=self._registry,
-        )
-        self._rows = Counter("trimtab_rows", "Rows answered.", registry=self._registry)
-        self._seconds = Histogram(
-            "trimtab_request_seconds",
-            "Receipt to answer, of answered requests.",
-            buckets=_SECONDS,
-            registry=self._registry,
-        )
+        self._registry.register(self)
+        self._requests = dict.fromkeys(_CLASSES, 0)
+        self._rows = 0
+        self._in_bucket = [0] * (len(_SECONDS) + 1)
+        self._seconds = 0.0
 
     def answer(self, rows: int, seconds: float) -> None:
         """Count an answered request."""
-        self._requests.labels("2xx").inc()
-        self._rows.inc(rows)
-        self._seconds.observe(seconds)
+        self._requests["2xx"] += 1
+        self._rows += rows
+        self._in_bucket[bisect_left(_SECONDS, seconds)] += 1
+        self._seconds += seconds
 
     def refuse(self, status: int) -> None:
         """Count a request that was refused or failed."""
-        self._requests.labels(f"{status // 100}xx").inc()
+        self._requests[f"{status // 100}xx"] += 1
 
     def page(self) -> bytes:
         """Give all of it in Prometheus' text format, CONTENT_TYPE."""
         return generate_latest(self._registry)
-
-
-class _Reader:
-    def __init__(self, observed: Observed) -> None:
-        self._observed = observed
 
     def collect(self) -> Iterable[Metric]:
         """Read the present state."""
@@ -67,5 +70,33 @@ class _Reader:
         info = GaugeMetricFamily("trimtab_version", "The version that answers.", labels=list(facts))
         info.add_metric(list(facts.values()), 1)
         yield info
+        requests = CounterMetricFamily(
+            "trimtab_requests",
+            "Requests to /predict, by the class of their status.",
+            labels=["status"],
+        )
+        for status, count in self._requests.items():
+            requests.add_metric([status], count)
+        yield requests
+        yield CounterMetricFamily("trimtab_rows", "Rows answered.", value=self._rows)
+        yield self._histogram()
         for name, count in self._observed.counts().items():
             yield CounterMetricFamily(f"trimtab_{name}", f"Requests {name}.", value=count)
+        for name, value in self._observed.gauges().items():
+            yield GaugeMetricFamily(f"trimtab_{name}", _GAUGES[name], value=value)
+
+    def _histogram(self) -> Metric:
+        bounds = [*map(str, _SECONDS), "+Inf"]
+        family = HistogramMetricFamily(
+            "trimtab_request_seconds", "Receipt to answer, of answered requests."
+        )
+        counts = list(accumulate(self._in_bucket))
+        family.add_metric([], list(zip(bounds, counts, strict=True)), self._seconds)
+        return family
+
+
+_GAUGES = {
+    "device_fallback": "1 where the CPU answers although a GPU is wanted.",
+    "capture_spool_bytes": "Captured requests on this disk: what is not shipped yet, and a rest.",
+    "capture_unsynced_bytes": "Captured requests that a power loss would take.",
+}

@@ -9,6 +9,8 @@ from trimtab.adapters.durable_files import make_folder, write_durably
 from trimtab.records.erasures import Subject
 from trimtab.records.places import Place
 
+from .captured import as_line
+
 _SUFFIX = ".jsonl"
 
 
@@ -28,7 +30,7 @@ class Quarantine:
         """Keep requests, whole or not at all. Raises OSError."""
         make_folder(self._folder)
         path = self._folder / f"{place}{_SUFFIX}"
-        write_durably(path, b"".join(p.replace(b"\n", b" ") + b"\n" for p in payloads))
+        write_durably(path, b"".join(as_line(payload) + b"\n" for payload in payloads))
         self.requests += len(payloads)
         return path
 

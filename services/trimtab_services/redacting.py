@@ -1,14 +1,15 @@
 """Redaction of a captured request, before its first byte is written."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from trimtab.errors import SettingsError
 from trimtab.policy.redaction import Redaction, secret_of
 from trimtab.records.contracts import Contract
 
 from .bundle import Bundle
-from .captured import CapturedRequest, CapturedRow
+from .captured import CapturedRequest
 from .environment import ServingEnvironment
 
 
@@ -47,19 +48,17 @@ class Redactor:
 
     def __init__(self, redaction: Redaction, columns: Sequence[str]) -> None:
         self._redaction = redaction
-        self._columns = redaction.columns(columns)
+        changes = redaction.columns(columns)
+        self._names = tuple(changes)
+        self._kept = [(columns.index(name), change) for name, change in changes.items()]
 
     def apply(self, request: CapturedRequest) -> CapturedRequest:
         """Give a request without what must not be kept."""
-        return replace(request, rows=[self._row(row) for row in request.rows])
+        if not request.inputs:
+            return request
+        keys = request.keys and [key and self._redaction.key(key) for key in request.keys]
+        inputs = [self._row(row) for row in request.inputs]
+        return replace(request, columns=self._names, inputs=inputs, keys=keys)
 
-    def _row(self, row: CapturedRow) -> CapturedRow:
-        key = None if row.key is None else self._redaction.key(row.key)
-        return replace(row, key=key, inputs=self._inputs(row.inputs))
-
-    def _inputs(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
-        return {
-            name: change(inputs[name]) if change else inputs[name]
-            for name, change in self._columns.items()
-            if name in inputs
-        }
+    def _row(self, row: Sequence[object]) -> tuple[object, ...]:
+        return tuple(change(row[at]) if change else row[at] for at, change in self._kept)

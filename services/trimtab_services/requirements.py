@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 ROOTS = (
     "bentoml",
+    "msgspec",
     "numpy",
     "orjson",
     "pandas",

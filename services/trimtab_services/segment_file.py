@@ -57,6 +57,8 @@ class SegmentFile:
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
         self.size = FIRST_FRAME
+        self.synced = 0
+        """Bytes that outlast a power loss."""
         self.answered = 0
         self.captured = 0
         self.dropped = 0
@@ -114,8 +116,9 @@ class SegmentFile:
 
     def sync(self) -> None:
         """Make what was written last through a power loss. Raises OSError."""
-        self.is_dirty = False
+        size, self.is_dirty = self.size, False
         os.fdatasync(self._fd)
+        self.synced = size
 
     def close(self) -> int:
         """Give the segment up, so that the shipper may remove it; give the drops it cannot tell."""

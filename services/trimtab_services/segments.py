@@ -72,6 +72,18 @@ class SegmentWriter:
         """Requests that could not be captured."""
         return self._dropped
 
+    @property
+    def spool_bytes(self) -> int:
+        """Bytes in the folder, as measured within the last second: unshipped, and a rest."""
+        segment = self._segment
+        return self._others + (segment.size if segment else 0)
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """Bytes that a power loss would take."""
+        segment = self._segment
+        return segment.size - segment.synced if segment else 0
+
     def append(self, request_id: bytes, payload: bytes) -> bool:
         """Capture one request; False when it had to be dropped, which is counted.
 

@@ -3,25 +3,28 @@
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from trimtab.adapters.clock import FileClock, SystemClock
 from trimtab.ports import Clock
 
+from .answering import AnswerWriter, require_whole
 from .bundle import read_bundle, read_contract
-from .captured import CapturedRequest, CapturedRow, encode
+from .captured import CapturedRequest, encode
 from .environment import ServingEnvironment
 from .metrics import Metrics
+from .reading import Asked
 from .redacting import Redactor, redactor_for
+from .refusals import BadRequestError
 from .segments import SegmentWriter
-from .wire import Asked, BadRequestError, Wire, name_shares, require_finite
+from .wire import Wire
 
 if TYPE_CHECKING:
     from trimtab.adapters.predictor import Answers
@@ -33,16 +36,19 @@ logger = logging.getLogger(__name__)
 _FAILED = BadRequestError("The model could not answer; the endpoint's log has the reason.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """What goes back to the caller."""
 
     status: int
     body: bytes
+    request_id: str = ""
+    """32 hexadecimal digits; empty where nothing was asked of the model."""
+    version: str = ""
+    rows: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """When a request came in: by the wall clock, and by one that never jumps."""
 
     at: datetime
@@ -67,11 +73,14 @@ class Endpoint:
         self.bundle = read_bundle(source)
         self.contract = read_contract(source)
         self.wire = Wire(self.contract, environment.max_rows or self.bundle.max_rows)
+        self.max_body = environment.max_body or self.bundle.max_body
+        """Bytes of one request."""
         self.device = environment.device or self.bundle.device
         self.metrics = Metrics(self)
         self.note = ""
         """Why the wanted version does not answer, if it does not."""
         self._clock: Clock = FileClock(environment.clock) if environment.clock else SystemClock()
+        self._answers = AnswerWriter(self.contract)
         self._environment = environment
         self._redactor: Redactor | None = None
         self._writer: SegmentWriter | None = None
@@ -95,6 +104,7 @@ class Endpoint:
             return
         from .swap import load_champion  # seconds of imports that a build can do without
 
+        self.wire.warm()
         bundle = self.bundle
         sha256 = manifest_sha256 or bundle.manifest_sha256
         self.swap(load_champion(self.source, bundle.version, sha256, self.device))
@@ -120,27 +130,40 @@ class Endpoint:
             asked = self.wire.read(body)
         except BadRequestError as error:
             return self.refuse(400, error, arrival)
-        champion, request = self.champion, os.urandom(16)
+        champion = self.champion
         try:
-            answers = champion.answer(asked.rows)
-            reply = Reply(200, self._body(champion.version, request.hex(), answers))
-        except Exception:  # whatever the model does, the caller gets an answer
-            logger.exception("version %s failed to answer", champion.version)
-            return self.refuse(500, _FAILED, arrival)
-        rows = self._rows(request.hex(), asked, answers)
-        self._capture(request, champion, arrival, reply.status, asked.source, None, rows)
-        self.metrics.answer(len(rows), arrival.microseconds / 1e6)
-        return reply
+            return self._finish(asked, champion, champion.answer(asked.rows), arrival)
+        except Exception as error:  # whatever the model does, the caller gets an answer
+            return self._fail(champion, error, arrival)
 
     def refuse(self, status: int, error: BadRequestError, arrival: Arrival) -> Reply:
         """Turn a request away, and keep that it was asked."""
+        request, champion = os.urandom(16), self.champion
+        reply = Reply(status, error.body(), request.hex(), champion.version)
         self.metrics.refuse(status)
-        self._capture(os.urandom(16), self.champion, arrival, status, None, error.detail, ())
-        return Reply(status, error.body())
+        self._keep(
+            request,
+            CapturedRequest(
+                request_id=reply.request_id,
+                version=champion.version,
+                received=arrival.at,
+                status=status,
+                latency_us=arrival.microseconds,
+                source=None,
+                device=champion.device,
+                detail=error.detail,
+                time=self._now(),
+            ),
+        )
+        return reply
 
     def readiness(self) -> Reply:
-        """Say which version answers, for probes and for people."""
-        return Reply(200, orjson.dumps({**self.facts(), **self.counts(), "note": self.note}))
+        """Say which version answers, for probes and for people; 503 while none does."""
+        if self._champion is None:
+            return Reply(503, orjson.dumps({"note": "no version is loaded and proven yet"}))
+        device_note = self._champion.predictor.device_note
+        facts = {**self.facts(), "device_note": device_note, **self.counts(), "note": self.note}
+        return Reply(200, orjson.dumps(facts))
 
     def facts(self) -> Mapping[str, str]:
         """Name what answers."""
@@ -157,42 +180,54 @@ class Endpoint:
             "dropped": writer.dropped if writer else 0,
         }
 
-    def _body(self, version: str, request_id: str, answers: "Answers") -> bytes:
-        predictions: list[dict[str, Any]] = [
-            {"prediction_id": f"{request_id}-{i}", "prediction": value}
-            for i, value in enumerate(answers.predictions)
-        ]
-        if answers.probabilities is None:
-            require_finite(answers.predictions)
-        else:
-            for entry, shares in zip(predictions, answers.probabilities.tolist(), strict=True):
-                entry["probabilities"] = name_shares(self.contract, shares)
-        return orjson.dumps(
-            {
-                "model": self.contract.model,
-                "version": version,
-                "request_id": request_id,
-                "predictions": predictions,
-            }
-        )
+    def gauges(self) -> Mapping[str, float]:
+        """Measure what goes up and down."""
+        writer = self._writer
+        is_wanted = self.device.startswith("cuda")
+        return {
+            "device_fallback": int(is_wanted and self.champion.device == "cpu"),
+            "capture_spool_bytes": writer.spool_bytes if writer else 0,
+            "capture_unsynced_bytes": writer.unsynced_bytes if writer else 0,
+        }
 
-    def _rows(self, request_id: str, asked: Asked, answers: "Answers") -> Sequence[CapturedRow]:
-        now = self._now()
-        shares = repeat(None) if answers.probabilities is None else answers.probabilities.tolist()
-        columns = zip(
-            asked.rows, asked.keys, asked.times, answers.predictions, shares, strict=False
+    def _finish(
+        self, asked: Asked, champion: "Champion", answers: "Answers", arrival: Arrival
+    ) -> Reply:
+        """Write the answer, capture both, and only then give it. Raises ValueError."""
+        rows, request = len(asked.rows), os.urandom(16)
+        request_id, version = request.hex(), champion.version
+        shares = None if answers.probabilities is None else answers.probabilities.tolist()
+        require_whole(answers.predictions, shares, rows)
+        body = self._answers.write(version, request_id, answers.predictions, shares)
+        latency = arrival.microseconds
+        self._keep(
+            request,
+            CapturedRequest(
+                request_id=request_id,
+                version=version,
+                received=arrival.at,
+                status=200,
+                latency_us=latency,
+                source=asked.source,
+                device=champion.device,
+                detail=None,
+                time=self._now(),
+                columns=asked.rows.names,
+                inputs=asked.rows.values,
+                predictions=answers.predictions,
+                probabilities=shares,
+                keys=asked.keys,
+                times=asked.times,
+            ),
         )
-        return [
-            CapturedRow(
-                prediction_id=f"{request_id}-{i}",
-                key=key,
-                time=time or now,
-                inputs=inputs,
-                prediction=prediction,
-                probabilities=share,
-            )
-            for i, (inputs, key, time, prediction, share) in enumerate(columns)
-        ]
+        self.metrics.answer(rows, latency / 1e6)
+        return Reply(200, body, request_id, version, rows)
+
+    def _fail(self, champion: "Champion", error: Exception, arrival: Arrival) -> Reply:
+        """Log where it happened; an error's text may hold what the caller sent."""
+        kind, where = type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
+        logger.error("version %s failed to answer: %s\n%s", champion.version, kind, where)
+        return self.refuse(500, _FAILED, arrival)
 
     def _now(self) -> datetime:
         try:
@@ -200,31 +235,8 @@ class Endpoint:
         except (OSError, ValueError):  # a replay whose clock is not set yet
             return datetime.now(UTC)
 
-    def _capture(
-        self,
-        request: bytes,
-        champion: "Champion",
-        arrival: Arrival,
-        status: int,
-        source: str | None,
-        detail: str | None,
-        rows: Sequence[CapturedRow],
-    ) -> None:
+    def _keep(self, request: bytes, record: CapturedRequest) -> None:
         self._answered += 1
-        if self._writer is None:
-            return
-        record = CapturedRequest(
-            request_id=request.hex(),
-            version=champion.version,
-            received=arrival.at,
-            status=status,
-            latency_us=arrival.microseconds,
-            source=source,
-            device=champion.device,
-            detail=detail,
-            rows=rows,
-            time=None if rows else self._now(),
-        )
-        if self._redactor is not None:
-            record = self._redactor.apply(record)
-        self._writer.append(request, encode(record))
+        if self._writer is not None:
+            kept = record if self._redactor is None else self._redactor.apply(record)
+            self._writer.append(request, encode(kept))

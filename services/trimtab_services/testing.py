@@ -9,7 +9,7 @@ from trimtab.errors import UnknownVersionError
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.schema import Column, ColumnType, Schema
 
-from .captured import CapturedRequest, CapturedRow, encode
+from .captured import CapturedRequest, encode
 from .segments import SegmentWriter
 
 MODEL = "late"
@@ -38,17 +38,11 @@ def request(
         source="test",
         device="cpu",
         detail=None if status < 400 else "refused",
-        rows=[
-            CapturedRow(
-                prediction_id=f"{number}-{i}",
-                key=None,
-                time=NOON + timedelta(seconds=number),
-                inputs={"temp": temp},
-                prediction="y",
-                probabilities=[0.25, 0.75],
-            )
-            for i, temp in enumerate(temps)
-        ],
+        time=NOON + timedelta(seconds=number),
+        columns=["temp"],
+        inputs=[(temp,) for temp in temps],
+        predictions=["y"] * len(temps),
+        probabilities=[[0.25, 0.75]] * len(temps),
     )
     return number.to_bytes(16, "big"), encode(made)
 

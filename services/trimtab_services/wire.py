@@ -1,13 +1,12 @@
 """The typed request and answer of one model, generated from its contract."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any
 
-import orjson
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -17,81 +16,31 @@ from pydantic import (
     WithJsonSchema,
     create_model,
 )
-from pydantic_core import ErrorDetails
+from pydantic_core import from_json, to_json
 
 from trimtab.records.contracts import Contract
+from trimtab.records.rows import Rows
 from trimtab.records.schema import Column, ColumnType
 
-LONGEST_TEXT = 4096
-"""Characters of one text value."""
-LONGEST_NAME = 256
-"""Characters of a key or a source."""
-FIELDS_SHOWN = 20
-"""A request may break every rule in every row; its answer stays short."""
+from .reading import LARGEST_FLOAT, LONGEST_NAME, LONGEST_TEXT, Asked, Reader, read_moment
+from .refusals import BadRequestError, refusal, unfit
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
-_FIRST, _LAST = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
-_LARGEST_FLOAT = (2 - 2**-23) * 2.0**127
-
-
-def _moment(value: object) -> datetime:
-    """Read a time; one without a zone is taken to be UTC, as the training rows are."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise ValueError("should be a time as ISO 8601 text, such as 2013-04-01T12:00:00Z")
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    if not _FIRST <= moment < _LAST:  # beyond, nanoseconds do not fit into 64 bits
-        raise ValueError("should be a time between the years 1678 and 2262")
-    return moment.astimezone(UTC)
-
 
 Moment = Annotated[
     datetime,
-    PlainValidator(_moment),
+    PlainValidator(read_moment),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 _TYPES: dict[ColumnType, Any] = {
     ColumnType.BOOLEAN: bool,
     ColumnType.INTEGER: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)],
     ColumnType.LONG: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)],
-    ColumnType.FLOAT: Annotated[float, Field(ge=-_LARGEST_FLOAT, le=_LARGEST_FLOAT)],
+    ColumnType.FLOAT: Annotated[float, Field(ge=-LARGEST_FLOAT, le=LARGEST_FLOAT)],
     ColumnType.DOUBLE: float,
     ColumnType.STRING: Annotated[str, Field(max_length=LONGEST_TEXT)],
     ColumnType.DATETIME: Moment,
 }
-
-
-class BadRequestError(Exception):
-    """A request does not fit the contract; it names the fields, and never their values."""
-
-    def __init__(self, error: str, fields: Sequence[tuple[str, str]] = ()) -> None:
-        super().__init__(error)
-        self.error = error
-        self.fields = tuple(fields)
-
-    @property
-    def detail(self) -> str:
-        """One line for the inference log."""
-        return "; ".join([self.error, *(f"{name}: {why}" for name, why in self.fields[:3])])[:500]
-
-    def body(self) -> bytes:
-        """The answer's JSON."""
-        fields = [{"field": name, "message": why} for name, why in self.fields]
-        return orjson.dumps({"error": self.error, "fields": fields})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A request that fits the contract."""
-
-    rows: Sequence[Mapping[str, Any]]
-    """Values by column, in the order of the schema."""
-    keys: Sequence[str | None]
-    times: Sequence[datetime | None]
-    source: str
 
 
 @dataclass(frozen=True)
@@ -103,17 +52,30 @@ class Wire:
 
     @cached_property
     def request(self) -> type[BaseModel]:
-        """The model of a request body."""
+        """The model of a request body that names the columns in every row."""
         row = create_model("Row", __config__=_STRICT, **_row_fields(self.contract))
-        name = Annotated[str, Field(max_length=LONGEST_NAME)]
-        many: Any = Field(max_length=self.max_rows)
-        fields: dict[str, Any] = {
-            "rows": (Annotated[list[row], Field(min_length=1), many], ...),
-            "keys": (Annotated[list[name], many], Field(default_factory=list)),
-            "times": (Annotated[list[Moment], many], Field(default_factory=list)),
-            "source": (name, ""),
-        }
-        return create_model("PredictRequest", __config__=_STRICT, **fields)
+        rows = Annotated[list[row], Field(min_length=1), self._many]
+        return create_model("PredictRequest", __config__=_STRICT, rows=(rows, ...), **self._about)
+
+    @cached_property
+    def columns_request(self) -> type[BaseModel]:
+        """The model of a request body that names the columns once, in any order.
+
+        It does not look at the values: they are judged as named rows.
+        """
+        names = self.contract.schema.names
+        each = {"type": "string", "enum": names}
+        whole = {"minItems": len(names), "maxItems": len(names)}
+        columns = WithJsonSchema({"type": "array", "items": each, "uniqueItems": True, **whole})
+        row = WithJsonSchema({"type": "array", "items": {"anyOf": self._kinds}, **whole})
+        rows = Annotated[list[Annotated[list[Any], row]], Field(min_length=1), self._many]
+        return create_model(
+            "PredictColumnsRequest",
+            __config__=_STRICT,
+            columns=(Annotated[list[str], columns], ...),
+            data=(rows, ...),
+            **self._about,
+        )
 
     @cached_property
     def answer(self) -> type[BaseModel]:
@@ -128,25 +90,105 @@ class Wire:
             predictions=(list[prediction], ...),
         )
 
+    def warm(self) -> None:
+        """Generate everything now, and not under the first request."""
+        assert self._reader is None or self.columns_request
+
     def read(self, body: bytes) -> Asked:
         """Read a request body. Raises BadRequestError."""
+        asked = self._reader.read(body) if self._reader else None
+        return self.judge(body) if asked is None else asked
+
+    def judge(self, body: bytes) -> Asked:
+        """Read a request body by the letter of the description. Raises BadRequestError."""
+        columnar = _is_columnar(body)
         try:
-            asked: Any = self.request.model_validate_json(body)
+            asked: Any = self.request.model_validate_json(self._named(body) if columnar else body)
         except ValidationError as error:
-            raise _refusal(error) from None
+            raise refusal(error, "data" if columnar else "rows") from None
         rows = len(asked.rows)
         for name in ("keys", "times"):
             given = len(getattr(asked, name))
             if given not in (0, rows):
                 why = f"has {given} items for {rows} rows"
                 raise BadRequestError(f"{name} {why}.", [(name, why)])
-        names = self.contract.schema.names
+        values = [tuple(row.__dict__.values()) for row in asked.rows]
         return Asked(
-            rows=[dict(zip(names, row.__dict__.values(), strict=True)) for row in asked.rows],
-            keys=asked.keys or [None] * rows,
-            times=asked.times or [None] * rows,
+            rows=Rows(self.contract.schema.names, values),
+            keys=asked.keys or None,
+            times=asked.times or None,
             source=asked.source,
         )
+
+    @cached_property
+    def _reader(self) -> Reader | None:
+        try:
+            return Reader(self.contract, self.max_rows)
+        except ValueError:  # a name with a quotation mark, say
+            return None
+
+    @property
+    def _many(self) -> Any:
+        return Field(max_length=self.max_rows)
+
+    @property
+    def _about(self) -> dict[str, Any]:
+        """What a request may say besides its rows."""
+        name = Annotated[str, Field(max_length=LONGEST_NAME)]
+        return {
+            "keys": (Annotated[list[name], self._many], Field(default_factory=list)),
+            "times": (Annotated[list[Moment], self._many], Field(default_factory=list)),
+            "source": (name, ""),
+        }
+
+    @property
+    def _kinds(self) -> list[dict[str, Any]]:
+        """The different types of the columns, as JSON schema."""
+        row = self.request.model_json_schema()["$defs"]["Row"]["properties"]
+        found = {str(kind): kind for kind in ({**kind, "title": ""} for kind in row.values())}
+        return [{k: v for k, v in kind.items() if k != "title"} for kind in found.values()]
+
+    def _named(self, body: bytes) -> bytes:
+        """Write rows whose columns are named once as rows that name them. Raises BadRequestError.
+
+        A number that JSON has no word for stays as it is, so that it is refused by its name.
+        """
+        try:
+            asked: Any = self.columns_request.model_validate_json(body)
+        except ValidationError as error:
+            raise refusal(error) from None
+        columns: list[str] = asked.columns
+        if wrong := list(_unlike(columns, self.contract.schema.names)):
+            raise unfit(wrong)
+        width = len(columns)
+        uneven = [(i, len(row)) for i, row in enumerate(asked.data) if len(row) != width]
+        if uneven:
+            raise unfit([(f"data.{i}", f"has {n} values for {width} columns") for i, n in uneven])
+        rows = [dict(zip(columns, row, strict=True)) for row in asked.data]
+        about = {name: getattr(asked, name) for name in ("keys", "times", "source")}
+        return to_json({"rows": rows, **about}, inf_nan_mode="constants")
+
+
+def _is_columnar(body: bytes) -> bool:
+    try:
+        given = from_json(body)
+    except ValueError:
+        return False
+    return (
+        isinstance(given, dict) and "rows" not in given and bool({"columns", "data"} & set(given))
+    )
+
+
+def _unlike(given: Sequence[str], wanted: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Compare columns as sets, and tell the differences as fields and reasons."""
+    for name, times in Counter(given).items():
+        if name not in wanted:
+            yield f"columns.{name[:100]}", "is no input of this model"
+        elif times > 1:
+            yield f"columns.{name}", "is named more than once"
+    for name in wanted:
+        if name not in given:
+            yield f"columns.{name}", "is missing"
 
 
 def _row_fields(contract: Contract) -> dict[str, Any]:
@@ -169,42 +211,3 @@ def _prediction(contract: Contract) -> dict[str, Any]:
         "prediction": (kind, ...),
         "probabilities": (create_model("Probabilities", __config__=_STRICT, **shares), ...),  # type: ignore[call-overload]
     }
-
-
-def _refusal(error: ValidationError) -> BadRequestError:
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    if details[0]["type"] == "json_invalid":
-        return BadRequestError(f"The body is no JSON: {details[0]['msg'].lower()}.")
-    fields = [(_path(detail), _why(detail)) for detail in details[:FIELDS_SHOWN]]
-    more = f", the first {FIELDS_SHOWN} shown" if len(details) > FIELDS_SHOWN else ""
-    plural = "field does" if len(details) == 1 else "fields do"
-    return BadRequestError(
-        f"{len(details)} {plural} not fit the model's inputs{more}: {fields[0][0]} {fields[0][1]}.",
-        fields,
-    )
-
-
-def _path(detail: ErrorDetails) -> str:
-    return ".".join(str(part)[:100] for part in detail["loc"]) or "body"
-
-
-def _why(detail: ErrorDetails) -> str:
-    match detail["type"]:
-        case "missing":
-            return "is missing"
-        case "extra_forbidden":
-            return "is no input of this model"
-        case _:
-            return detail["msg"].removeprefix("Value error, ").replace("Input should", "should")
-
-
-def name_shares(contract: Contract, shares: Sequence[float]) -> dict[str, float]:
-    """Name the probabilities of one row by their classes. Raises ValueError."""
-    require_finite(shares)
-    return {str(name): share for name, share in zip(contract.classes, shares, strict=True)}
-
-
-def require_finite(numbers: Sequence[Any]) -> None:
-    """Raise ValueError when the model gave a number that JSON cannot hold."""
-    if not all(map(math.isfinite, numbers)):
-        raise ValueError("the model gave a number that is not finite")

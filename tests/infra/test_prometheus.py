@@ -27,6 +27,9 @@ class Observed:
     def counts(self) -> Mapping[str, int]:
         return {"answered": 3, "captured": 2, "dropped": 1}
 
+    def gauges(self) -> Mapping[str, float]:
+        return {"capture_spool_bytes": 10}
+
 
 def rules() -> list[dict[str, Any]]:
     (group,) = yaml.safe_load(RULES.read_text())["groups"]

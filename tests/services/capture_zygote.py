@@ -19,7 +19,7 @@ from trimtab.adapters.log_upkeep import ParquetLogUpkeep
 from trimtab.adapters.parquet_log import ParquetLog
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.schema import Column, ColumnType, Schema
-from trimtab_services.captured import CapturedRequest, CapturedRow, encode
+from trimtab_services.captured import CapturedRequest, encode
 from trimtab_services.segments import SegmentWriter
 from trimtab_services.shipper import Shipper, SpoolTakenError
 
@@ -34,17 +34,7 @@ def contract_of(version: str) -> Contract:
 
 
 def captured(request_id: bytes, version: str, dice: random.Random) -> bytes:
-    rows = [
-        CapturedRow(
-            prediction_id=f"{request_id.hex()}-{i}",
-            key=None,
-            time=NOON + timedelta(seconds=dice.random()),
-            inputs={"temp": dice.random()},
-            prediction=1.5,
-            probabilities=None,
-        )
-        for i in range(dice.randrange(3))
-    ]
+    rows = [(dice.random(),) for _ in range(dice.randrange(3))]
     made = CapturedRequest(
         request_id=request_id.hex(),
         version=version,
@@ -54,7 +44,10 @@ def captured(request_id: bytes, version: str, dice: random.Random) -> bytes:
         source=None,
         device=None,
         detail=None,
-        rows=rows,
+        time=NOON + timedelta(seconds=dice.random()),
+        columns=["temp"],
+        inputs=rows,
+        predictions=[1.5] * len(rows),
     )
     return encode(made)
 

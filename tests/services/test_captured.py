@@ -1,52 +1,64 @@
 """What goes into a captured request comes out of it, whatever it is."""
 
-from dataclasses import replace
+import json
+import struct
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.logged import log_schema
 from trimtab.records.schema import Column, ColumnType, Schema
-from trimtab_services.captured import CapturedRequest, CapturedRow, decode, encode
+from trimtab_services.captured import CapturedRequest, as_line, decode, encode
+from trimtab_services.frames import MAGIC
 from trimtab_services.log_tables import UnfitRequestError, log_table
 
 NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)
+Row = tuple[bool | int | str | float | None, Mapping[str, object]]
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 moments = st.datetimes(timezones=st.just(UTC))
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 longs = st.integers(-(2**63), 2**63 - 1)
 values = st.none() | st.booleans() | longs | numbers | texts | moments
-rows = st.builds(
-    CapturedRow,
-    prediction_id=texts,
-    key=st.none() | texts,
-    time=moments,
-    inputs=st.dictionaries(texts | st.just("$time"), values, max_size=6),
-    prediction=st.none() | st.booleans() | longs | numbers | texts,
-    probabilities=st.none() | st.lists(numbers, max_size=4),
-)
-requests = st.builds(
-    CapturedRequest,
-    request_id=st.uuids().map(lambda id: id.hex),
-    version=texts,
-    received=moments,
-    status=st.integers(100, 599),
-    latency_us=st.integers(0, 2**40),
-    source=st.none() | texts,
-    device=st.none() | texts,
-    detail=st.none() | texts,
-    rows=st.lists(rows, max_size=3),
-    time=st.none() | moments,
-)
+answers = st.none() | st.booleans() | longs | numbers | texts
 
 
-def captured(*rows: CapturedRow, status: int = 200, detail: str | None = None) -> CapturedRequest:
+@st.composite
+def requests(draw: st.DrawFn) -> CapturedRequest:
+    width, height = draw(st.integers(0, 4)), draw(st.integers(0, 3))
+
+    def each(of: st.SearchStrategy[Any]) -> Any:
+        return draw(st.lists(of, min_size=height, max_size=height))
+
+    return CapturedRequest(
+        request_id=draw(st.uuids().map(lambda id: id.hex)),
+        version=draw(texts),
+        received=draw(moments),
+        status=draw(st.integers(100, 599)),
+        latency_us=draw(st.integers(0, 2**40)),
+        source=draw(st.none() | texts),
+        device=draw(st.none() | texts),
+        detail=draw(st.none() | texts),
+        time=draw(moments),
+        columns=draw(st.lists(texts, min_size=width, max_size=width, unique=True)),
+        inputs=each(st.tuples(*[values] * width)),
+        predictions=each(answers),
+        probabilities=(draw(st.booleans()) and each(st.lists(numbers, max_size=4))) or None,
+        keys=(draw(st.booleans()) and each(st.none() | texts)) or None,
+        times=(draw(st.booleans()) and each(st.none() | moments)) or None,
+    )
+
+
+def captured(*rows: Row, status: int = 200, detail: str | None = None) -> CapturedRequest:
+    names = list(rows[0][1]) if rows else []
     return CapturedRequest(
         request_id="0" * 32,
         version="1",
@@ -56,19 +68,17 @@ def captured(*rows: CapturedRow, status: int = 200, detail: str | None = None) -
         source="test",
         device="cpu",
         detail=detail,
-        rows=rows,
-    )
-
-
-def asked(prediction: bool | int | str | float | None = "yes", **inputs: object) -> CapturedRow:
-    return CapturedRow(
-        prediction_id="p",
-        key="k",
         time=NOON,
-        inputs=inputs,
-        prediction=prediction,
-        probabilities=[0.25, 0.75],
+        columns=names,
+        inputs=[tuple(inputs.get(name) for name in names) for _, inputs in rows],
+        predictions=[prediction for prediction, _ in rows],
+        probabilities=[[0.25, 0.75]] * len(rows),
+        keys=["k"] * len(rows),
     )
+
+
+def asked(prediction: bool | int | str | float | None = "yes", **inputs: object) -> Row:
+    return prediction, inputs
 
 
 def contract(task: Task = Task.BINARY, **columns: ColumnType) -> Contract:
@@ -76,19 +86,31 @@ def contract(task: Task = Task.BINARY, **columns: ColumnType) -> Contract:
     return Contract(model="m", task=task, target="y", schema=Schema(columns=tuple(listed)))
 
 
-@given(requests)
+@given(requests())
 def test_decoding_gives_back_what_was_encoded(request: CapturedRequest) -> None:
     assert decode(encode(request)) == request
 
 
-@given(requests)
-def test_an_encoded_request_is_one_line_and_never_looks_like_a_frame(
-    request: CapturedRequest,
-) -> None:
-    text = encode(request)
+@given(requests())
+def test_an_encoded_request_never_looks_like_a_frame(request: CapturedRequest) -> None:
+    assert MAGIC[:2] not in encode(request)
 
-    assert b"\n" not in text
-    assert b"\xff" not in text
+
+@pytest.mark.parametrize("smuggled", [MAGIC, b"\x00" + MAGIC, b"\xff" + MAGIC, b"\xff\x00" + MAGIC])
+def test_no_number_that_a_caller_sends_spells_the_mark_of_a_frame(smuggled: bytes) -> None:
+    (number,) = struct.unpack(">d", smuggled.rjust(8, b"\x01")[-8:])
+    request = captured(asked(temp=number))
+
+    assert MAGIC not in encode(request)
+    assert decode(encode(request)) == request
+
+
+@given(requests())
+def test_people_can_read_a_request_as_one_line(request: CapturedRequest) -> None:
+    line = as_line(encode(request))
+
+    assert b"\n" not in line
+    assert json.loads(line)["request_id"] == request.request_id
 
 
 def test_the_moment_is_kept_whatever_the_zone() -> None:
@@ -99,16 +121,12 @@ def test_the_moment_is_kept_whatever_the_zone() -> None:
 
 
 def test_arrays_and_scalars_of_numpy_are_kept_as_numbers() -> None:
-    row = CapturedRow(
-        prediction_id="p",
-        key=None,
-        time=NOON,
-        inputs={"temp": np.float64(1.5), "seats": np.int32(7), "night": np.bool_(True)},
-        prediction=np.float32(0.5),  # type: ignore[arg-type]  # what a careless caller may hand over
-        probabilities=np.array([0.25, 0.75]),  # type: ignore[arg-type]  # the same
+    careless: Any = np.float32(0.5)
+    request = captured(
+        asked(careless, temp=np.float64(1.5), seats=np.int32(7), night=np.bool_(True))
     )
 
-    kept = decode(encode(captured(row))).rows[0]
+    kept = decode(encode(request)).rows[0]
     assert kept.inputs == {"temp": 1.5, "seats": 7, "night": True}
     assert kept.prediction == 0.5
     assert kept.probabilities == [0.25, 0.75]
@@ -130,7 +148,9 @@ def test_a_number_beyond_64_bits_does_not_fail_an_answer() -> None:
     assert kept.rows[0].inputs == {"seats": hex(10**400), "temp": 1.5}
 
 
-@pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b'"x"', b'{"rows": [1]}', b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"", b"{}", b"[1]", b"\x91\x01", b"\xff", encode(captured(asked(x=1)))[:-1]]
+)
 def test_what_is_no_captured_request_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match="no captured request"):
         decode(text)
@@ -150,7 +170,7 @@ def test_each_row_becomes_a_row_of_the_log() -> None:
     assert first["probabilities"] == [0.25, 0.75]
 
 
-def test_a_refusal_is_one_row_without_inputs_at_the_time_it_came() -> None:
+def test_a_refusal_is_one_row_without_inputs() -> None:
     columns = contract(temp=ColumnType.DOUBLE)
     refusal = captured(status=422, detail="temp is missing")
     (row,) = log_table(columns, [refusal]).to_pylist()
@@ -158,12 +178,12 @@ def test_a_refusal_is_one_row_without_inputs_at_the_time_it_came() -> None:
     assert row["inputs"] is None
     assert row["prediction_id"] is None
     assert row["prediction"] is None
-    assert row["time"] == row["received"] == refusal.received
+    assert (row["time"], row["received"]) == (refusal.time, refusal.received)
     assert (row["status"], row["detail"]) == (422, "temp is missing")
 
 
 def test_a_refusal_in_a_replay_happens_at_the_time_of_the_replay() -> None:
-    refusal = replace(captured(status=422), time=NOON - timedelta(days=90))
+    refusal = structs.replace(captured(status=422), time=NOON - timedelta(days=90))
     (row,) = log_table(contract(), [decode(encode(refusal))]).to_pylist()
 
     assert row["time"] == NOON - timedelta(days=90)

@@ -126,6 +126,69 @@ def test_openapi_names_and_types_every_column_and_class(live: Any) -> None:
     assert set(schemas["Probabilities"]["properties"]) == {"False", "True"}
 
 
+def test_openapi_tells_the_version_both_forms_and_every_refusal(live: Any) -> None:
+    _, text, _ = live.caller.call("GET", "/docs.json")
+    document = json.loads(text)
+    predict = document["paths"]["/predict"]["post"]
+    columns = document["components"]["schemas"]["PredictColumnsRequest"]["properties"]
+
+    assert (document["info"]["title"], document["info"]["version"]) == ("late-arrival", "1")
+    forms = predict["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+    assert [form["$ref"].rpartition("/")[2] for form in forms] == [
+        "PredictRequest",
+        "PredictColumnsRequest",
+    ]
+    assert set(columns["columns"]["items"]["enum"]) == set(
+        document["components"]["schemas"]["Row"]["properties"]
+    )
+    assert columns["data"]["items"]["minItems"] == columns["data"]["items"]["maxItems"] == 8
+    assert {"400", "401", "403", "408", "413", "415", "500"} < set(predict["responses"])
+
+
+def test_columns_may_be_named_once(live: Any, row: Row) -> None:
+    names = list(row())[::-1]
+    rows = [row(), row(**{"temp °C": 35})]
+    data = [[each[name] for name in names] for each in rows]
+    _, named = live.caller.predict(body(*rows, keys=["a", "b"]))
+    once = json.dumps({"columns": names, "data": data, "keys": ["a", "b"]}).encode()
+    status, answer = live.caller.predict(once)
+
+    assert status == 200
+    assert [p["probabilities"] for p in answer["predictions"]] == [
+        p["probabilities"] for p in named["predictions"]
+    ]
+    kept = {r.request_id: r for r in captured(live)}
+    first, second = kept[named["request_id"]], kept[answer["request_id"]]
+    assert [row.inputs for row in first.rows] == [row.inputs for row in second.rows]
+    data[1][names.index("seats")] = "many"
+    status, answer = live.caller.predict(json.dumps({"columns": names, "data": data}).encode())
+    assert (status, answer["fields"][0]["field"]) == (400, "data.1.seats")
+
+
+def test_the_answer_bears_the_id_under_which_it_is_captured(live: Any, row: Row) -> None:
+    for text in (body(row()), b"{}"):
+        media = {"content-type": "application/json"}
+        _, _, headers = live.caller.call("POST", "/predict", text, media)
+        assert headers["x-request-id"] in {kept.request_id for kept in captured(live)}
+
+
+def test_the_client_of_bentoml_is_answered(live: Any, row: Row) -> None:
+    import bentoml
+
+    with bentoml.SyncHTTPClient(f"http://127.0.0.1:{live.caller.port}") as client:
+        answer = client.predict(rows=[row()], keys=["a"])
+
+    assert (answer["version"], len(answer["predictions"])) == ("1", 1)
+
+
+@pytest.mark.parametrize("path", ["/predict%0A", "/predict/", "/", "/nowhere", "/docs.json"])
+def test_only_one_path_takes_a_body(live: Any, row: Row, path: str) -> None:
+    """Else a path that BentoML's router takes for /predict would go round the strict reading."""
+    status, _, headers = live.caller.call("POST", path, body(row()), JSON)
+
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
+
+
 def test_readiness_names_what_answers(live: Any) -> None:
     status, text, _ = live.caller.call("GET", "/readyz")
     facts = json.loads(text)

@@ -23,7 +23,7 @@ from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.settings import Environment, Settings, load
 from trimtab_services.bundle import source_of
-from trimtab_services.captured import CapturedRequest, CapturedRow, encode
+from trimtab_services.captured import CapturedRequest, encode
 from trimtab_services.erasing import Eraser, ask, asked, is_held
 from trimtab_services.quarantine import Quarantine
 from trimtab_services.segments import SegmentWriter
@@ -93,17 +93,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 def request(number: int, *keys: str, version: str = "1") -> tuple[bytes, bytes]:
-    rows = [
-        CapturedRow(
-            prediction_id=f"{number:032x}-{i}",
-            key=key,
-            time=NOON,
-            inputs={"temp": 1.5},
-            prediction="y",
-            probabilities=[0.25, 0.75],
-        )
-        for i, key in enumerate(keys)
-    ]
     made = CapturedRequest(
         request_id=f"{number:032x}",
         version=version,
@@ -113,7 +102,12 @@ def request(number: int, *keys: str, version: str = "1") -> tuple[bytes, bytes]:
         source=None,
         device=None,
         detail=None,
-        rows=rows,
+        time=NOON,
+        columns=["temp"],
+        inputs=[(1.5,) for _ in keys],
+        predictions=["y" for _ in keys],
+        probabilities=[[0.25, 0.75] for _ in keys],
+        keys=keys,
     )
     return number.to_bytes(16, "big"), encode(made)
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -24,6 +25,7 @@ from trimtab_services.swap import load_champion
 Row = Callable[..., dict[str, object]]
 NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)
 OK = [(b"content-type", b"application/json")]
+HERE = ("127.0.0.1", 3000)
 
 
 @pytest.fixture
@@ -69,8 +71,20 @@ async def inner(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def guarded(
+    endpoint: Endpoint, key: str | None = None, keyring: Keyring | None = None, **more: Any
+) -> Guard:
+    keyring = keyring or Keyring(SecretStr(key) if key else None)
+    return Guard(inner, endpoint, keyring, describe=lambda: b"{}", **more)
+
+
 def ask(
-    guard: Guard, method: str, path: str, headers: list[tuple[bytes, bytes]], *parts: bytes
+    guard: Guard,
+    method: str,
+    path: str,
+    headers: list[tuple[bytes, bytes]],
+    *parts: bytes,
+    server: Any = HERE,
 ) -> tuple[int, bytes]:
     waiting = [
         {"type": "http.request", "body": part, "more_body": number < len(parts)}
@@ -84,13 +98,13 @@ def ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "path": path, "headers": headers}
+    scope = {"type": "http", "method": method, "path": path, "headers": headers, "server": server}
     asyncio.run(guard(scope, receive, send))
     return (sent[0]["status"], sent[1]["body"]) if sent else (0, b"")
 
 
 def test_without_the_key_only_probes_are_answered(endpoint: Endpoint) -> None:
-    guard = Guard(inner, endpoint, Keyring(SecretStr("the key")))
+    guard = guarded(endpoint, "the key")
     right, wrong = (b"authorization", b"Bearer the key"), (b"authorization", b"Bearer a key")
 
     for path in ("/", "/metrics", "/docs.json", "/schema.json", "/static_content/x"):
@@ -99,7 +113,7 @@ def test_without_the_key_only_probes_are_answered(endpoint: Endpoint) -> None:
         assert ask(guard, "GET", path, [right])[0] == 200
     assert ask(guard, "GET", "/nowhere", [])[0] == 401
     assert ask(guard, "POST", "/predict", [*OK, wrong], b"{}")[0] == 401
-    assert ask(guard, "POST", "/predict", [*OK, right], b"{}") == (200, b"{}")
+    assert ask(guard, "POST", "/predict", [*OK, right], b"{}")[0] == 400
     for path in ("/livez", "/readyz", "/healthz"):
         assert ask(guard, "GET", path, [])[0] == 200
 
@@ -113,7 +127,7 @@ def test_a_blank_key_is_refused(blank: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_strangers_are_counted_and_fill_no_log(endpoint: Endpoint, tmp_path: Path) -> None:
-    guard = Guard(inner, endpoint, Keyring(SecretStr("the key")))
+    guard = guarded(endpoint, "the key")
 
     assert ask(guard, "POST", "/predict", OK, b"{}")[0] == 401
     assert captured(tmp_path) == []
@@ -124,8 +138,8 @@ def test_strangers_are_counted_and_fill_no_log(endpoint: Endpoint, tmp_path: Pat
     ("scope", "opened"),
     [
         (KeyScope.PREDICT, ["/", "/docs.json", "/schema.json", "/predict"]),
-        (KeyScope.LABEL, []),
-        (KeyScope.ADMIN, ["/metrics"]),
+        (KeyScope.LABEL, ["/labels"]),
+        (KeyScope.ADMIN, ["/metrics", "/nowhere"]),
     ],
 )
 def test_a_key_opens_what_its_scope_says(
@@ -133,15 +147,15 @@ def test_a_key_opens_what_its_scope_says(
 ) -> None:
     admitted = AdmittedKey(id="k", sha256=hash_key(b"the key"), scopes=(scope,))
     write_admission(tmp_path / "keys", Admission(keys=(admitted,)))
-    guard = Guard(inner, endpoint, Keyring(file=tmp_path / "keys"))
+    guard = guarded(endpoint, keyring=Keyring(file=tmp_path / "keys"))
     sent = [(b"authorization", b"Bearer the key")]
 
-    assert [path for path in PATHS if ask(guard, "GET", path, sent)[0] == 200] == opened
+    assert [path for path in PATHS if ask(guard, "GET", path, sent)[0] != 401] == opened
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/predict/", "//predict", "/static_content", "/docs"])
 def test_what_is_not_there_is_not_looked_for(endpoint: Endpoint, path: str) -> None:
-    assert ask(Guard(inner, endpoint, Keyring()), "GET", path, [])[0] == 404
+    assert ask(guarded(endpoint), "GET", path, [])[0] == 404
 
 
 def test_a_websocket_is_refused(endpoint: Endpoint) -> None:
@@ -154,36 +168,128 @@ def test_a_websocket_is_refused(endpoint: Endpoint) -> None:
         sent.append(message)
 
     scope = {"type": "websocket", "path": "/static_content/x", "headers": []}
-    asyncio.run(Guard(inner, endpoint, Keyring())(scope, receive, send))
+    asyncio.run(guarded(endpoint)(scope, receive, send))
 
     assert sent == [{"type": "websocket.close"}]
 
 
-def test_a_body_in_pieces_arrives_whole(endpoint: Endpoint) -> None:
-    guard = Guard(inner, endpoint, Keyring())
+def test_a_body_in_pieces_arrives_whole(endpoint: Endpoint, row: Row) -> None:
+    text = json.dumps({"rows": [row()]}).encode()
+    status, answer = ask(
+        guarded(endpoint), "POST", "/predict", OK, text[:20], b"", text[20:21], text[21:]
+    )
 
-    assert ask(guard, "POST", "/predict", OK, b'{"ro', b"", b'ws": 1}') == (200, b'{"rows": 1}')
+    assert status == 200
+    assert len(json.loads(answer)["predictions"]) == 1
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(endpoint: Endpoint, tmp_path: Path) -> None:
+    guard = guarded(endpoint, body_seconds=0.05)
+    sent: list[Message] = []
+
+    async def slowly() -> Message:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": OK}
+    asyncio.run(guard(scope, slowly, send))
+    (kept,) = captured(tmp_path)
+
+    assert sent[0]["status"] == kept.status == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+
+
+def test_one_slow_caller_costs_the_others_nothing(endpoint: Endpoint, row: Row) -> None:
+    guard = guarded(endpoint, body_seconds=0.1)
+    text = json.dumps({"rows": [row()]}).encode()
+    statuses: list[int] = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    async def never() -> Message:
+        message: Message = await asyncio.get_running_loop().create_future()
+        return message
+
+    async def at_once() -> Message:
+        return {"type": "http.request", "body": text, "more_body": False}
+
+    async def main() -> None:
+        scope = {"type": "http", "method": "POST", "path": "/predict", "headers": OK}
+        slow = asyncio.create_task(guard(scope, never, send))
+        while not slow.done():
+            await guard(scope, at_once, send)
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+    assert statuses.count(408) == 1
+    assert set(statuses) == {200, 408}
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "0.0.0.0", "2001:db8::1", "::ffff:192.0.2.7"])
+def test_without_a_key_others_are_sent_away(endpoint: Endpoint, row: Row, host: str) -> None:
+    text = json.dumps({"rows": [row()]}).encode()
+    key = (b"authorization", b"Bearer the key")
+
+    for method, path in (("POST", "/predict"), ("GET", "/metrics"), ("GET", "/docs.json")):
+        status, answer = ask(guarded(endpoint), method, path, OK, text, server=(host, 3000))
+        assert status == 403
+        assert b"TRIMTAB_API_KEY" in answer
+    assert ask(guarded(endpoint), "GET", "/readyz", [], server=(host, 3000))[0] == 200
+    closed = guarded(endpoint, "the key")
+    assert ask(closed, "POST", "/predict", [*OK, key], text, server=(host, 3000))[0] == 200
+
+
+@pytest.mark.parametrize("server", [("127.0.0.9", 1), ("::1", 1), ("::ffff:127.0.0.1", 1), None])
+def test_this_machine_needs_no_key(endpoint: Endpoint, row: Row, server: Any) -> None:
+    text = json.dumps({"rows": [row()]}).encode()
+
+    assert ask(guarded(endpoint), "POST", "/predict", OK, text, server=server)[0] == 200
+    assert (
+        ask(guarded(endpoint), "POST", "/predict", OK, text, server=("/a/socket", None))[0] == 200
+    )
+
+
+def test_before_a_version_is_loaded_it_is_not_ready(source: Path) -> None:
+    guard = guarded(Endpoint(source, ServingEnvironment()))
+
+    assert ask(guard, "GET", "/readyz", [])[0] == 503
+
+
+def test_the_bound_of_a_body_is_a_setting(source: Path, row: Row) -> None:
+    endpoint = Endpoint(source, ServingEnvironment(max_body=1000))
+    endpoint.open()
+    one, many = (json.dumps({"rows": [row()] * count}).encode() for count in (1, 9))
+
+    assert len(one) < 1000 < len(many)
+    assert ask(guarded(endpoint), "POST", "/predict", OK, one)[0] == 200
+    assert ask(guarded(endpoint), "POST", "/predict", OK, many)[0] == 413
 
 
 def test_two_media_types_are_none(endpoint: Endpoint) -> None:
     twice = [*OK, (b"content-type", b"application/vnd.bentoml+pickle")]
 
-    assert ask(Guard(inner, endpoint, Keyring()), "POST", "/predict", twice, b"{}")[0] == 415
+    assert ask(guarded(endpoint), "POST", "/predict", twice, b"{}")[0] == 415
 
 
 @pytest.mark.parametrize("length", [b"1048577", b"9" * 5000, b"-1", b"x"])
 def test_a_length_that_cannot_be_is_refused_unread(endpoint: Endpoint, length: bytes) -> None:
     headers = [*OK, (b"content-length", length)]
 
-    assert ask(Guard(inner, endpoint, Keyring()), "POST", "/predict", headers, b"{}")[0] == 413
+    assert ask(guarded(endpoint), "POST", "/predict", headers, b"{}")[0] == 413
 
 
 def test_whoever_hangs_up_gets_no_answer(endpoint: Endpoint) -> None:
-    assert ask(Guard(inner, endpoint, Keyring()), "POST", "/predict", OK) == (0, b"")
+    assert ask(guarded(endpoint), "POST", "/predict", OK) == (0, b"")
 
 
 def test_what_the_guard_turns_away_is_captured(endpoint: Endpoint, tmp_path: Path) -> None:
-    ask(Guard(inner, endpoint, Keyring()), "POST", "/predict", [], b"{}")
+    ask(guarded(endpoint), "POST", "/predict", [], b"{}")
     (kept,) = captured(tmp_path)
 
     assert (kept.status, kept.version, kept.rows) == (415, "1", [])
@@ -209,7 +315,11 @@ def test_a_replay_without_a_time_yet_does_not_fail_an_answer(
 
 
 def test_a_model_that_fails_is_a_500_that_tells_nothing_and_is_captured(
-    endpoint: Endpoint, tmp_path: Path, row: Row, version_files: Callable[..., str]
+    endpoint: Endpoint,
+    tmp_path: Path,
+    row: Row,
+    version_files: Callable[..., str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     sha256 = version_files(tmp_path / "wide" / VERSION_FOLDER, extra=True)
     endpoint.swap(load_champion(tmp_path / "wide", "3", sha256, "cpu"))
@@ -218,6 +328,9 @@ def test_a_model_that_fails_is_a_500_that_tells_nothing_and_is_captured(
 
     assert reply.status == 500
     assert b"humidity" not in reply.body
+    assert "version 3 failed to answer" in caplog.text
+    assert "in predict" in caplog.text
+    assert "humidity" not in caplog.text
     assert (kept.status, kept.version) == (500, "3")
 
 

@@ -95,7 +95,7 @@ def test_a_refused_request_is_a_row_of_its_own(tmp_path: Path) -> None:
 
 def test_dropped_requests_are_in_the_totals_also_after_the_segment_is_gone(tmp_path: Path) -> None:
     log = MemoryLog()
-    with closing(SegmentWriter(tmp_path, budget_bytes=8000)) as writer:
+    with closing(SegmentWriter(tmp_path, budget_bytes=4000)) as writer:
         kept = [writer.append(*request(i)) for i in range(50)]
         lost = kept.count(False)
 

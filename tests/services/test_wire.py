@@ -1,5 +1,8 @@
+"""What fits the contract is read exactly, what does not is refused by the names of its fields."""
+
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +12,9 @@ from hypothesis import strategies as st
 
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.schema import Column, ColumnType, Schema
-from trimtab_services.wire import BadRequestError, Wire, name_shares
+from trimtab_services.answering import AnswerWriter, require_whole
+from trimtab_services.refusals import BadRequestError
+from trimtab_services.wire import Wire
 
 COLUMNS = (
     Column(name="temp °C", type=ColumnType.DOUBLE, required=True),
@@ -189,9 +194,45 @@ def test_a_regression_answers_with_numbers_alone() -> None:
     assert set(schema["$defs"]["Prediction"]["properties"]) == {"prediction_id", "prediction"}
 
 
-def test_a_number_that_is_not_finite_never_leaves() -> None:
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_never_leaves(bad: float) -> None:
     with pytest.raises(ValueError, match="not finite"):
-        name_shares(contract(), [0.5, math.nan])
+        require_whole(["a", "a"], [[0.5, 0.5], [0.5, bad]], 2)
+    with pytest.raises(ValueError, match="not finite"):
+        require_whole([1.5, bad], None, 2)
+
+
+@pytest.mark.parametrize("given", [0, 1, 3])
+def test_an_answer_for_other_rows_than_were_asked_never_leaves(given: int) -> None:
+    with pytest.raises(ValueError, match="answers for 2 rows"):
+        require_whole(["a"] * given, [[0.5, 0.5]] * given, 2)
+    with pytest.raises(ValueError, match="answers for 2 rows"):
+        require_whole(["a"] * 2, [[0.5, 0.5]] * given, 2)
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_an_answer_is_what_its_schema_says(task: Task) -> None:
+    promise = contract(task)
+    classes = promise.classes
+    said: list[Any] = [classes[1], classes[0]] if classes else [1.5, -2e300]
+    shares = [[0.25] * len(classes), [1e-7] * len(classes)] if classes else None
+    text = AnswerWriter(promise).write("7", "ab", said, shares)
+
+    answer: Any = Wire(promise, 3).answer.model_validate_json(text)
+    assert (answer.model, answer.version, answer.request_id) == ("late-arrival", "7", "ab")
+    assert [p.prediction_id for p in answer.predictions] == ["ab-0", "ab-1"]
+    assert [p.prediction for p in answer.predictions] == said
+    if classes:
+        named = json.loads(text)["predictions"][1]["probabilities"]
+        assert named == dict.fromkeys(map(str, classes), 1e-7)
+
+
+def test_classes_may_be_called_anything() -> None:
+    names = ('say "a"', "b\\", "c\n")
+    promise = replace(contract(Task.MULTICLASS), classes=names)
+    text = AnswerWriter(promise).write("1", "ab", [names[0]], [[0.5, 0.25, 0.25]])
+
+    assert list(json.loads(text)["predictions"][0]["probabilities"]) == list(names)
 
 
 JSON = st.recursive(

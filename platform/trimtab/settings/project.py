@@ -129,6 +129,8 @@ class ServeSettings(Section):
     """`auto` takes a GPU where there is one and says so when it falls back to the CPU."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """Most rows in one request."""
+    max_body: Annotated[int, Field(ge=1024, le=64 << 20)] = 1 << 20
+    """Most bytes in one request; while a large one is answered, all others wait."""
 
 
 class CaptureSettings(Section):

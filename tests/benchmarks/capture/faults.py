@@ -31,7 +31,7 @@ from trimtab.adapters.log_folder import LogFolder
 from trimtab.adapters.parquet_log import ParquetLog
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.schema import Column, ColumnType, Schema
-from trimtab_services.captured import CapturedRequest, CapturedRow, encode
+from trimtab_services.captured import CapturedRequest, encode
 from trimtab_services.segments import SegmentWriter
 from trimtab_services.shipper import Shipper
 from trimtab_services.testing import NOON
@@ -51,14 +51,6 @@ def contract_of(version: str) -> Contract:
 
 def payload(id: bytes) -> bytes:
     """Encode a request of one row."""
-    row = CapturedRow(
-        prediction_id=f"{id.hex()}-0",
-        key="key",
-        time=NOON,
-        inputs=dict.fromkeys(COLUMNS, 1.37),
-        prediction=True,
-        probabilities=[0.25, 0.75],
-    )
     made = CapturedRequest(
         request_id=id.hex(),
         version="1",
@@ -68,7 +60,12 @@ def payload(id: bytes) -> bytes:
         source="benchmark",
         device="cpu",
         detail=None,
-        rows=[row],
+        time=NOON,
+        columns=COLUMNS,
+        inputs=[(1.37,) * len(COLUMNS)],
+        predictions=[True],
+        probabilities=[[0.25, 0.75]],
+        keys=["key"],
     )
     return encode(made)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from trimtab_services.captured import CapturedRequest, CapturedRow, encode
+from trimtab_services.captured import CapturedRequest, encode
 from trimtab_services.segments import SegmentWriter
 
 Append = Callable[[bytes, bytes], object]
@@ -64,17 +64,7 @@ WAYS = {"segment": segments, "SQLite commit": sqlite, "file + flush": plain_file
 def request(rows: int, columns: int = 22) -> bytes:
     """Encode a request of so many rows."""
     now = datetime.now(UTC)
-    asked = [
-        CapturedRow(
-            prediction_id=f"{row:032x}",
-            key=f"key-{row}",
-            time=now,
-            inputs={f"column_{c}": c * 1.37 if c % 3 else f"word {c}" for c in range(columns)},
-            prediction=True,
-            probabilities=[0.25, 0.75],
-        )
-        for row in range(rows)
-    ]
+    values = tuple(c * 1.37 if c % 3 else f"word {c}" for c in range(columns))
     return encode(
         CapturedRequest(
             request_id="0" * 32,
@@ -85,7 +75,12 @@ def request(rows: int, columns: int = 22) -> bytes:
             source="benchmark",
             device="cpu",
             detail=None,
-            rows=asked,
+            time=now,
+            columns=[f"column_{c}" for c in range(columns)],
+            inputs=[values] * rows,
+            predictions=[True] * rows,
+            probabilities=[[0.25, 0.75]] * rows,
+            keys=[f"key-{row}" for row in range(rows)],
         )
     )
 

@@ -1,0 +1,72 @@
+"""The body of an answer, written in one go."""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import chain, starmap
+from typing import Any
+
+import msgspec
+
+from trimtab.records.contracts import Contract
+
+
+class _Number(msgspec.Struct, gc=False):
+    prediction_id: str
+    prediction: Any
+
+
+class _Choice(msgspec.Struct, gc=False):
+    prediction_id: str
+    prediction: Any
+    probabilities: Any
+
+
+class _Body(msgspec.Struct, gc=False):
+    model: str
+    version: str
+    request_id: str
+    predictions: list[Any]
+
+
+class AnswerWriter:
+    """Writes the answers of one contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._model = contract.model
+        self._named = _namer([str(name) for name in contract.classes])
+        self._encode = msgspec.json.Encoder().encode
+
+    def write(
+        self,
+        version: str,
+        request_id: str,
+        predictions: Sequence[object],
+        shares: Sequence[Sequence[float]] | None,
+    ) -> bytes:
+        """Write the body; `shares` are rows by classes, in the order of the contract."""
+        ids = [f"{request_id}-{i}" for i in range(len(predictions))]
+        if shares is None:
+            listed: list[Any] = list(map(_Number, ids, predictions))
+        else:
+            listed = list(map(_Choice, ids, predictions, starmap(self._named, shares)))
+        return self._encode(_Body(self._model, version, request_id, listed))
+
+
+def require_whole(
+    predictions: Sequence[Any], shares: Sequence[Sequence[float]] | None, rows: int
+) -> None:
+    """Raise ValueError when rows are missing, or a number that JSON cannot hold is among them."""
+    if len(predictions) != rows or (shares is not None and len(shares) != rows):
+        raise ValueError(f"the model gave {len(predictions)} answers for {rows} rows")
+    numbers = predictions if shares is None else chain.from_iterable(shares)
+    if not all(map(math.isfinite, numbers)):  # numpy asks as long as a hundred rows take here
+        raise ValueError("the model gave a number that is not finite")
+
+
+def _namer(names: Sequence[str]) -> Callable[..., Any]:
+    """Give what names the probabilities of a row by their classes."""
+    try:
+        fields = {f"p{i}": name for i, name in enumerate(names)}
+        return msgspec.defstruct("Probabilities", list(fields), rename=fields, gc=False)
+    except ValueError:  # a name with a quotation mark, say
+        return lambda *shares: dict(zip(names, shares, strict=True))

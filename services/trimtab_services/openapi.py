@@ -1,0 +1,76 @@
+"""The endpoint's OpenAPI document: BentoML's, with what it cannot know."""
+
+from typing import Any
+
+import orjson
+
+from .service import Endpoint
+from .wire import Wire
+
+_REF = "#/components/schemas/{model}"
+_REFUSALS = {
+    400: "The body is no JSON, or does not fit the model's inputs; `fields` says where.",
+    401: "The endpoint has keys, and none of them was sent.",
+    403: "The endpoint has no key, and was called from elsewhere.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large.",
+    415: "The body is not `application/json`, or is packed.",
+    500: "The model could not answer.",
+}
+_ERROR = {
+    "title": "Refusal",
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {"type": "string"},
+        "fields": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+_ID = {
+    "x-request-id": {
+        "description": "The id under which the request is captured; "
+        "the ids of its predictions are this one, a dash, and the number of the row.",
+        "schema": {"type": "string"},
+    }
+}
+
+
+def describe(service: Any, endpoint: Endpoint) -> bytes:
+    """Write the document of a `bentoml.Service` for the version that answers now."""
+    found = service.openapi_spec.asdict()
+    document = orjson.loads(orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS))
+    document["info"] = {
+        "title": endpoint.contract.model,
+        "version": endpoint.champion.version,
+        "description": service.doc.partition("\n\n")[0],
+    }
+    schemas = document["components"]["schemas"]
+    schemas["PredictColumnsRequest"] = _columns(endpoint.wire)
+    schemas["Refusal"] = _ERROR
+    predict = document["paths"]["/predict"]["post"]
+    forms = ("PredictRequest", "PredictColumnsRequest")
+    predict["requestBody"] = {
+        "required": True,
+        **_json({"oneOf": [{"$ref": _REF.format(model=name)} for name in forms]}),
+    }
+    refused = _json({"$ref": _REF.format(model="Refusal")})
+    predict["responses"] = {
+        "200": {**predict["responses"]["200"], "headers": _ID},
+        **{str(code): {"description": why, **refused} for code, why in _REFUSALS.items()},
+    }
+    return orjson.dumps(document)
+
+
+def _columns(wire: Wire) -> dict[str, Any]:
+    return wire.columns_request.model_json_schema(ref_template=_REF)
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema}}}
