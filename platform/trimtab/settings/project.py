@@ -129,6 +129,9 @@ class ServeSettings(Section):
     """`auto` takes a GPU where there is one and says so when it falls back to the CPU."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """Most rows in one request."""
+    keep_versions: Annotated[int, Field(ge=2)] = 5
+    """So many champions, and so many of the newest versions, stay packaged on this machine; what
+    comes back after that is fetched from MLflow and built again."""
 
 
 class CaptureSettings(Section):
