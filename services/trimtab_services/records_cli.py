@@ -1,6 +1,5 @@
 """`trimtab erase` and `trimtab quarantine`: what a person does about single records."""
 
-import getpass
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trimtab.cli import console, project_option
+from trimtab.cli.person import person
 from trimtab.errors import ExitCode, SettingsError, TrimtabError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def erase(settings: "Settings", model: str, key: str | None, prediction_id: str 
             key=key,
             prediction_id=prediction_id,
             asked_at=clock.now(),
-            actor=_user(),
+            actor=person(),
         ),
     )
     database, upkeep = open_database(settings), open_upkeep(settings)
@@ -144,10 +144,3 @@ def _contract_of(settings: "Settings", model: str) -> "Callable[[str], Contract]
     from .bundle import read_contract, source_of
 
     return lambda version: read_contract(source_of(settings.home.bento(model, version)))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return "cli"

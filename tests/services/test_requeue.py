@@ -18,7 +18,6 @@ from trimtab_services.requeue import Requeue
 from trimtab_services.shipper import Shipper
 from trimtab_services.testing import MODEL, capture, contract_of, request
 
-
 NONE: dict[str, Contract] = {}
 
 
