@@ -1,5 +1,6 @@
 """A captured request: what an endpoint answered, as it is kept until it reaches the log."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,9 @@ from typing import Any
 
 import msgspec
 import orjson
+
+_WHOLE = "payload"
+"""The field of a line that has the payload as it was, in base 64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +99,21 @@ def decode(payload: bytes) -> CapturedRequest:
 
 
 def as_line(payload: bytes) -> bytes:
-    """Give a payload as one line of JSON, for people; what cannot be read is shown as it is."""
+    """Give a payload as one line of JSON: for people, and whole for `from_line`."""
     try:
         request = decode(payload)
+        shown = {name: getattr(request, name) for name in request.__struct_fields__}
     except ValueError:
-        return orjson.dumps({"unreadable": payload.decode("utf-8", "backslashreplace")})
-    return msgspec.json.encode({name: getattr(request, name) for name in request.__struct_fields__})
+        shown = {"unreadable": payload.decode("utf-8", "backslashreplace")}
+    return msgspec.json.encode({**shown, _WHOLE: payload})
+
+
+def from_line(line: bytes) -> CapturedRequest:
+    """Read a line of `as_line`. Raises ValueError when there is no captured request in it."""
+    try:
+        return decode(base64.b64decode(orjson.loads(line)[_WHOLE]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"This line holds no captured request: {error!r:.200}") from error
 
 
 def _require_even(request: CapturedRequest) -> None:

@@ -9,7 +9,7 @@ from trimtab.adapters.durable_files import make_folder, write_durably
 from trimtab.records.erasures import Subject
 from trimtab.records.places import Place
 
-from .captured import as_line
+from .captured import CapturedRequest, as_line, from_line
 
 _SUFFIX = ".jsonl"
 
@@ -19,12 +19,12 @@ class Quarantine:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.requests = sum(path.read_bytes().count(b"\n") for path in self._files())
+        self.requests = sum(path.read_bytes().count(b"\n") for path in self.files())
         """How many requests are in it."""
 
     def names(self) -> list[str]:
         """List the places that were put here."""
-        return [path.stem for path in self._files()]
+        return [path.stem for path in self.files()]
 
     def put(self, place: Place, payloads: Sequence[bytes]) -> Path:
         """Keep requests, whole or not at all. Raises OSError."""
@@ -41,16 +41,26 @@ class Quarantine:
         """
         words = [word for name in _names(subject) for word in _spellings(name)]
         erased = 0
-        for path in self._files():
+        for path in self.files():
             lines = path.read_bytes().splitlines(keepends=True)
             kept = [line for line in lines if not any(word in line for word in words)]
             if len(kept) < len(lines):
-                write_durably(path, b"".join(kept))
+                self.keep_only(path, kept)
                 erased += len(lines) - len(kept)
         return erased
 
-    def _files(self) -> list[Path]:
+    def keep_only(self, path: Path, lines: Sequence[bytes]) -> None:
+        """Leave only these lines in a file, which stays, empty if need be."""
+        write_durably(path, b"".join(lines))
+
+    def files(self) -> list[Path]:
+        """List the files, oldest first."""
         return sorted(self._folder.glob(f"[!.]*{_SUFFIX}"))
+
+
+def request_of(line: bytes) -> CapturedRequest:
+    """Read a line of a file. Raises ValueError when it is no captured request."""
+    return from_line(line)
 
 
 def _names(subject: Subject) -> set[str]:

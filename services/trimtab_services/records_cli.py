@@ -1,6 +1,5 @@
-"""`trimtab erase`: one subject's records, out of everything that Trimtab keeps of requests."""
+"""`trimtab erase` and `trimtab quarantine`: what a person does about single records."""
 
-import getpass
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -8,11 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from trimtab.cli import console, project_option
-from trimtab.errors import SettingsError, TrimtabError
+from trimtab.cli.person import person
+from trimtab.errors import ExitCode, SettingsError, TrimtabError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from trimtab.records.contracts import Contract
     from trimtab.settings import Settings
 
     from .erasing import Eraser
@@ -63,7 +65,7 @@ def erase(settings: "Settings", model: str, key: str | None, prediction_id: str 
             key=key,
             prediction_id=prediction_id,
             asked_at=clock.now(),
-            actor=_user(),
+            actor=person(),
         ),
     )
     database, upkeep = open_database(settings), open_upkeep(settings)
@@ -78,6 +80,38 @@ def erase(settings: "Settings", model: str, key: str | None, prediction_id: str 
     console.print(f"Erased from the records of {model}; the ledger says what was found.")
 
 
+@click.command(epilog="Example: trimtab quarantine late-arrival --retry. Exit code 3: some stay.")
+@click.argument("model")
+@click.option("--retry", is_flag=True, help="Log those that fit by now.")
+@project_option
+def quarantine(settings: "Settings", model: str, retry: bool) -> None:
+    """Show the captured requests of MODEL that fit no known contract, and why.
+
+    They are no loss: they lie in the capture spool's folder `quarantine`, one a line. Once the
+    reason is gone, a version's bento was missing say, --retry moves them into the log.
+    """
+    from trimtab.adapters.opening import open_log
+
+    from .quarantine import Quarantine
+    from .requeue import Requeue
+
+    settings.model(model)
+    found = Requeue(
+        model=model,
+        quarantine=Quarantine(settings.home.spool(model) / "quarantine"),
+        log=open_log(settings),
+        contract_of=_contract_of(settings, model),
+    ).look(retry=retry)
+    if found.logged:
+        console.print(f"{found.logged} requests of {model} went from quarantine into the log.")
+    for why, count in found.kept.most_common():
+        console.print(f"{count} in quarantine: {why}.")
+    if found.kept:
+        raise SystemExit(ExitCode.REFUSED)
+    if not found.logged:
+        console.print(f"No request of {model} is in quarantine.")
+
+
 def _is_erased(eraser: "Eraser", path: "Path", shipper: "Shipper | None") -> bool:
     """Ship what was captured and erase what can be, unless a worker is at it."""
     if shipper is None:
@@ -90,16 +124,14 @@ def _shipper(settings: "Settings", model: str, closing: ExitStack) -> "Shipper |
     """Take the spool; None when a services worker has it, which then erases as well."""
     from trimtab.adapters.opening import open_log
 
-    from .bundle import read_contract, source_of
     from .shipper import Shipper, SpoolTakenError
 
-    home = settings.home
     try:
         shipper = Shipper(
-            home.spool(model),
+            settings.home.spool(model),
             model,
             open_log(settings),
-            lambda version: read_contract(source_of(home.bento(model, version))),
+            _contract_of(settings, model),
             patience_seconds=_PATIENCE_SECONDS / 4,
         )
     except SpoolTakenError:
@@ -108,8 +140,7 @@ def _shipper(settings: "Settings", model: str, closing: ExitStack) -> "Shipper |
     return shipper
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return "cli"
+def _contract_of(settings: "Settings", model: str) -> "Callable[[str], Contract]":
+    from .bundle import read_contract, source_of
+
+    return lambda version: read_contract(source_of(settings.home.bento(model, version)))

@@ -24,6 +24,7 @@ from trimtab.supervisor import CHILD_ENVIRONMENT
 
 from .erasing import Eraser, asked
 from .inheritance import end_with_parent
+from .pruning import prune
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ def keep_up(
         time.sleep(_GLANCE_SECONDS)
     expire(settings, model, database, upkeep, clock)
     _merge(model, upkeep)
+    prune(settings, model, database, clock)
 
 
 def _merge(model: str, upkeep: LogUpkeep) -> None:

@@ -131,6 +131,9 @@ class ServeSettings(Section):
     """Most rows in one request."""
     max_body: Annotated[int, Field(ge=1024, le=64 << 20)] = 1 << 20
     """Most bytes in one request; while a large one is answered, all others wait."""
+    keep_versions: Annotated[int, Field(ge=2)] = 5
+    """So many champions, and so many of the newest versions, stay packaged on this machine; what
+    comes back after that is fetched from MLflow and built again."""
 
 
 class CaptureSettings(Section):
