@@ -1,6 +1,7 @@
 """`trimtab key`: what is printed, what is kept, and what is never written anywhere."""
 
 import json
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from click.testing import CliRunner, Result
 
 from trimtab.adapters.opening import open_database
 from trimtab.cli.group import trimtab
+from trimtab.errors import OpenEndpointError
 from trimtab.records.documents import from_json
 from trimtab.records.keys import Admission, KeyScope, hash_key
 from trimtab.settings import Environment, load
+from trimtab.supervisor import PortInUseError
 
 TOML = '[models.late]\ntask = "binary"\nsource = "rows.csv"\ntarget = "late"\n'
 
@@ -119,3 +122,24 @@ def test_what_cannot_be_is_said(project: Path, args: tuple[str, ...], said: str)
     assert done.exit_code != 0
     assert said in done.output + str(done.exception)
     assert key(project, "list", "--json").stdout.strip() == "[]"
+
+
+def test_up_wants_an_active_key_where_others_can_reach_the_endpoint(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        reachable = f'[models.late.serve]\nhost = "0.0.0.0"\n[platform]\nmlflow_port = {port}\n'
+        (project / "trimtab.toml").write_text(TOML + reachable)
+
+        def up() -> BaseException | None:
+            return CliRunner().invoke(trimtab, ["up", "--project", str(project)]).exception
+
+        without = up()
+        secret = create(project, "shop", "--model", "late")
+        with_one = up()
+        key(project, "revoke", secret.split("_")[1])
+        revoked = up()
+
+    assert isinstance(without, OpenEndpointError)
+    assert "trimtab key create NAME --model late" in str(without)
+    assert isinstance(with_one, PortInUseError)
+    assert isinstance(revoked, OpenEndpointError)
