@@ -19,6 +19,7 @@ from .bundle import read_bundle, read_contract
 from .captured import CapturedRequest, CapturedRow, encode
 from .environment import ServingEnvironment
 from .metrics import Metrics
+from .requirements import require_environment
 from .segments import SegmentWriter
 from .wire import Asked, BadRequestError, Wire, name_shares, require_finite
 
@@ -94,6 +95,7 @@ class Endpoint:
         from .swap import load_champion  # seconds of imports that a build can do without
 
         bundle = self.bundle
+        require_environment(bundle.requirements)
         sha256 = manifest_sha256 or bundle.manifest_sha256
         self.swap(load_champion(self.source, bundle.version, sha256, self.device))
         if self._spool is None:
