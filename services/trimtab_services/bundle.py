@@ -10,8 +10,10 @@ import trimtab_services
 from trimtab.adapters.manifest import read_verified
 from trimtab.records.contracts import Contract
 from trimtab.records.documents import from_json, to_json
+from trimtab.records.plans import ServingPlan
 
 FILE = "bundle.json"
+PLAN_FILE = "plan.json"
 VERSION_FOLDER = "version"
 """The version's files under their manifest, exactly as the registry gave them."""
 CONTRACT_FILE = "contract.json"
@@ -71,6 +73,16 @@ def read_bundle(source: Path) -> Bundle:
 def write_bundle(source: Path, bundle: Bundle) -> None:
     """Write it, once, when the bento is built."""
     (source / FILE).write_bytes(to_json(bundle, indent=2))
+
+
+def read_plan(source: Path) -> ServingPlan:
+    """Read how the version is served. Raises OSError or ValueError when nobody measured it."""
+    return from_json(ServingPlan, (source / PLAN_FILE).read_bytes())
+
+
+def write_plan(source: Path, plan: ServingPlan) -> None:
+    """Write it, once, when the bento is proven."""
+    (source / PLAN_FILE).write_bytes(to_json(plan, indent=2))
 
 
 def read_contract(source: Path) -> Contract:

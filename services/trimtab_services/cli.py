@@ -33,6 +33,7 @@ def build(settings: "Settings", model: str, version: str | None) -> None:
     folder = build(settings, registry, model, chosen, manifest_sha256)
     proof = read_proof(folder)
     console.print(f"{model} version {chosen}: {proof.message}, on {proof.device}.")
+    console.print(f"Requests are answered by its {proof.engine}: {proof.note}.")
     for difference in proof.differing:
         console.print(f"Worth knowing: {difference}.")
     click.echo(folder)

@@ -8,6 +8,8 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from trimtab.errors import ExitCode, TrimtabError
+
 ROOTS = (
     "bentoml",
     "msgspec",
@@ -26,6 +28,15 @@ ROOTS = (
 """What the sources in a bento import."""
 _NOT_SERVED = frozenset({"mlflow", "mlflow-skinny", "trimtab", "trimtab-pipelines"})
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;,]+)")
+
+
+class WrongEnvironmentError(TrimtabError):
+    """Packages are missing here, or differ from those of the run in their major version."""
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, differing: Sequence[str]) -> None:
+        super().__init__("; ".join(differing))
 
 
 def locked(run: Path) -> tuple[str, ...]:
@@ -60,6 +71,17 @@ def compare(requirements: Sequence[str]) -> tuple[list[str], list[str]]:
         elif found != wanted:
             minor.append(f"{name} is {found}, and the run had {wanted}")
     return fatal, minor
+
+
+def require_environment(requirements: Sequence[str]) -> list[str]:
+    """Tell in which packages this environment is not quite that of the run.
+
+    Raises WrongEnvironmentError where the difference rules serving out.
+    """
+    fatal, minor = compare(requirements)
+    if fatal:
+        raise WrongEnvironmentError(fatal)
+    return minor
 
 
 def _installed(roots: Iterable[str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from .metrics import Metrics
 from .reading import Asked
 from .redacting import Redactor, redactor_for
 from .refusals import BadRequestError
+from .requirements import require_environment
 from .segments import SegmentWriter
 from .wire import Wire
 
@@ -106,6 +107,7 @@ class Endpoint:
 
         self.wire.warm()
         bundle = self.bundle
+        require_environment(bundle.requirements)
         sha256 = manifest_sha256 or bundle.manifest_sha256
         self.swap(load_champion(self.source, bundle.version, sha256, self.device))
         spool = self._environment.spool

@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from trimtab.adapters.golden import GoldenReport, replay_golden
+from trimtab.adapters.lowering import CannotLowerError
 from trimtab.adapters.manifest import verify_manifest
 from trimtab.adapters.predictor import Answers, Predictor
 from trimtab.errors import ExitCode, TrimtabError
+from trimtab.records.plans import ServingPlan
 
-from .bundle import VERSION_FOLDER
+from .bundle import VERSION_FOLDER, read_bundle, read_plan
+from .requirements import compare
 
 logger = logging.getLogger(__name__)
 
@@ -21,10 +24,12 @@ class RefusedVersionError(TrimtabError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, version: str, report: GoldenReport) -> None:
-        super().__init__(f"Version {version} is not served: {report.message}.")
+    def __init__(self, version: str, report: GoldenReport, differing: Sequence[str]) -> None:
+        where = "; ".join(differing) or "no package differs from those of the run"
+        super().__init__(f"Version {version} is not served: {report.message}. Here: {where}.")
         self.version = version
         self.report = report
+        self.differing = differing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,8 @@ class Champion:
     manifest_sha256: str
     predictor: Predictor
     golden: GoldenReport
+    plan: ServingPlan
+    """Which engine answers, and whether rows of several requests are gathered."""
 
     @property
     def device(self) -> str:
@@ -51,15 +58,34 @@ def load_champion(
 ) -> Champion:
     """Load a version from a bento's sources: hash first, then parse, then prove.
 
-    Raises ManifestError, UntrustedModelError and RefusedVersionError.
+    The golden rows are asked of the very engine that will answer, on its device. Raises
+    ManifestError, UntrustedModelError and RefusedVersionError, and OSError without a plan.
     """
     folder = source / VERSION_FOLDER
     verify_manifest(folder, manifest_sha256)
-    predictor = Predictor.load(folder, device)
+    predictor, plan = _engine(Predictor.load(folder, device), read_plan(source))
     report = replay_golden(folder, predictor)
     if not report.matches:
-        raise RefusedVersionError(version, report)
-    logger.info("version %s loaded on %s: %s", version, predictor.device, report.message)
-    return Champion(
-        version=version, manifest_sha256=manifest_sha256, predictor=predictor, golden=report
+        _, differing = compare(read_bundle(source).requirements)
+        raise RefusedVersionError(version, report, differing)
+    logger.info(
+        "version %s loaded on %s (%s): %s", version, predictor.device, plan.engine, report.message
     )
+    return Champion(
+        version=version,
+        manifest_sha256=manifest_sha256,
+        predictor=predictor,
+        golden=report,
+        plan=plan,
+    )
+
+
+def _engine(predictor: Predictor, plan: ServingPlan) -> tuple[Predictor, ServingPlan]:
+    """Take the planned engine; a fast path that is not to be had here is said aloud."""
+    if plan.engine == "pipeline":
+        return predictor, plan
+    try:
+        return predictor.lowered(), plan
+    except CannotLowerError as error:
+        logger.warning("%s The pipeline answers, which takes longer.", error)
+        return predictor, replace(plan, engine="pipeline", note=error.why)

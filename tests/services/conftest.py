@@ -19,23 +19,24 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from trimtab.adapters.golden import write_golden
 from trimtab.adapters.manifest import verify_manifest, write_manifest
 from trimtab.adapters.predictor import Predictor
+from trimtab.policy.serving import plan_serving
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import to_json
 from trimtab.records.keys import Admission
+from trimtab.records.plans import Cost
 from trimtab.records.schema import Column, ColumnType, Schema
 from trimtab.records.versions import ModelVersion
 from trimtab.settings import Environment, Settings, load
 from trimtab.testing.memory_registry import MemoryRegistry
+from trimtab_pipelines.preparation import for_linear
 from trimtab_services.bento import build
-from trimtab_services.bundle import installed_code
+from trimtab_services.bundle import installed_code, write_plan
 from trimtab_services.children import Host, HostReport
 from trimtab_services.keys import write_admission
 from trimtab_services.nursery import Channel, Nursery
@@ -101,7 +102,10 @@ def training_rows(count: int, seed: int) -> pd.DataFrame:
 
 
 def make_version(folder: Path, seed: int = 0, task: Task = Task.BINARY, extra: bool = False) -> str:
-    """Train, and write a version folder; different seeds answer differently."""
+    """Train, and write a version folder, and beside it the plan as in a bento.
+
+    Different seeds answer differently.
+    """
     frame = training_rows(400, seed)
     columns: tuple[Column, ...] = COLUMNS
     if extra:
@@ -115,19 +119,15 @@ def make_version(folder: Path, seed: int = 0, task: Task = Task.BINARY, extra: b
         Task.REGRESSION: score,
     }[task]
     learner = Ridge() if task is Task.REGRESSION else LogisticRegression(max_iter=300)
-    numbers = ["temp °C", "model_age", "seats", "json"]
-    pipeline = make_pipeline(
-        make_column_transformer(
-            (OneHotEncoder(handle_unknown="ignore"), ["class"]), (StandardScaler(), numbers)
-        ),
-        learner,
-    ).fit(frame, targets)
+    pipeline = make_pipeline(for_linear(promise.schema, frame), learner).fit(frame, targets)
     folder.mkdir(parents=True)
     skops.io.dump(pipeline, folder / "model.skops")
     (folder / "contract.json").write_bytes(to_json(promise))
     (folder / "requirements.txt").write_text("")
     golden = training_rows(100, seed + 1000).assign(humidity=0.5)
     write_golden(folder, Predictor.load(folder, "cpu"), golden)
+    cost = Cost(one_row=20, sixteen_rows=40)
+    write_plan(folder.parent, plan_serving(Cost(one_row=4000, sixteen_rows=4000), cost))
     return write_manifest(folder)
 
 

@@ -40,6 +40,9 @@ def lower(pipeline: Any, schema: Schema) -> Lowered:
         raise CannotLowerError("it is not one preparation and one learner")
     prepare, learner = pipeline[0], pipeline[1]
     blocks = blocks_of(prepare, schema)
+    unread = set(schema.names) - {column.name for block in blocks for column in block.columns}
+    if unread:
+        raise CannotLowerError(f"it leaves out {', '.join(sorted(unread))}")
     is_trees = hasattr(learner, "get_booster")
     is_sparse = bool(prepare.sparse_output_)
     learn = _trees(learner, blocks) if is_trees else Linear(learner, blocks, is_sparse=is_sparse)
