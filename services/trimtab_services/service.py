@@ -2,13 +2,11 @@
 
 import logging
 import os
-import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -19,9 +17,11 @@ from .answering import AnswerWriter, require_whole
 from .bundle import read_bundle, read_contract
 from .captured import CapturedRequest, encode
 from .environment import ServingEnvironment
+from .gathering import Gathering
 from .metrics import Metrics
 from .reading import Asked
 from .refusals import BadRequestError
+from .reply import Arrival, Reply
 from .segments import SegmentWriter
 from .wire import Wire
 
@@ -29,39 +29,11 @@ if TYPE_CHECKING:
     from trimtab.adapters.predictor import Answers
 
     from .swap import Champion
+    from .tracing import Tracer
 
 logger = logging.getLogger(__name__)
 
 _FAILED = BadRequestError("The model could not answer; the endpoint's log has the reason.")
-
-
-@dataclass(slots=True)
-class Reply:
-    """What goes back to the caller."""
-
-    status: int
-    body: bytes
-    request_id: str = ""
-    """32 hexadecimal digits; empty where nothing was asked of the model."""
-    version: str = ""
-    rows: int = 0
-
-
-class Arrival(NamedTuple):
-    """When a request came in: by the wall clock, and by one that never jumps."""
-
-    at: datetime
-    ticks: int
-
-    @classmethod
-    def now(cls) -> "Arrival":
-        """Note the present moment."""
-        return cls(datetime.now(UTC), time.perf_counter_ns())
-
-    @property
-    def microseconds(self) -> int:
-        """How long ago that was."""
-        return (time.perf_counter_ns() - self.ticks) // 1000
 
 
 class Endpoint:
@@ -80,6 +52,9 @@ class Endpoint:
         """Why the wanted version does not answer, if it does not."""
         self._clock: Clock = FileClock(environment.clock) if environment.clock else SystemClock()
         self._answers = AnswerWriter(self.contract)
+        self._gathering = Gathering(self.wire.max_rows)
+        self.tracer: Tracer | None = None
+        self._exports_traces = environment.exports_traces
         self._spool = environment.spool
         self._writer: SegmentWriter | None = None
         self._answered = 0
@@ -110,6 +85,10 @@ class Endpoint:
             logger.warning("TRIMTAB_SPOOL is not set: requests are answered and not captured")
         else:
             self._writer = SegmentWriter(self._spool)
+        if self._exports_traces:
+            from .tracing import Tracer  # the SDK is heavy, and most do without
+
+            self.tracer = Tracer(self.contract.model)
 
     def swap(self, champion: "Champion") -> None:
         """Let another version answer from now on; requests under way finish with theirs."""
@@ -119,6 +98,8 @@ class Endpoint:
         """Bring what was captured to disk."""
         if self._writer is not None:
             self._writer.close()
+        if self.tracer is not None:
+            self.tracer.close()
 
     def predict(self, body: bytes, arrival: Arrival) -> Reply:
         """Answer a request."""
@@ -129,6 +110,20 @@ class Endpoint:
         champion = self.champion
         try:
             return self._finish(asked, champion, champion.answer(asked.rows), arrival)
+        except Exception as error:  # whatever the model does, the caller gets an answer
+            return self._fail(champion, error, arrival)
+
+    async def ask(self, body: bytes, arrival: Arrival) -> Reply:
+        """Answer a request, together with others where that pays."""
+        champion = self.champion
+        if not champion.batching:
+            return self.predict(body, arrival)
+        try:
+            asked = self.wire.read(body)
+            answers = await self._gathering.answer(champion, asked.rows)
+            return self._finish(asked, champion, answers, arrival)
+        except BadRequestError as error:
+            return self.refuse(400, error, arrival)
         except Exception as error:  # whatever the model does, the caller gets an answer
             return self._fail(champion, error, arrival)
 

@@ -43,6 +43,11 @@ class Champion:
         """Where it computes."""
         return self.predictor.device
 
+    @property
+    def batching(self) -> bool:
+        """Tell whether it pays to answer several requests by one call."""
+        return False
+
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> Answers:
         """Answer rows that fit the contract."""
         names = self.predictor.contract.schema.names

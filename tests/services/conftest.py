@@ -34,7 +34,7 @@ from trimtab.records.versions import ModelVersion
 from trimtab.settings import Environment, Settings, load
 from trimtab.testing.memory_registry import MemoryRegistry
 from trimtab_services.bento import build
-from trimtab_services.bundle import installed_code
+from trimtab_services.bundle import VERSION_FOLDER, Bundle, installed_code, write_bundle
 from trimtab_services.children import Host, HostReport
 from trimtab_services.nursery import Channel, Nursery
 from trimtab_services.pointer import Pointer
@@ -127,6 +127,24 @@ def make_version(folder: Path, seed: int = 0, task: Task = Task.BINARY, extra: b
     golden = training_rows(100, seed + 1000).assign(humidity=0.5)
     write_golden(folder, Predictor.load(folder, "cpu"), golden)
     return write_manifest(folder)
+
+
+@pytest.fixture
+def bento_source(tmp_path: Path) -> Path:
+    """What lies in a bento's `src`, as far as the endpoint reads it: version 1."""
+    folder = tmp_path / "src"
+    folder.mkdir()
+    bundle = Bundle(
+        model=MODEL,
+        version="1",
+        manifest_sha256=make_version(folder / VERSION_FOLDER),
+        code_sha256="",
+        requirements=("numpy==2",),
+        device="cpu",
+        max_rows=100,
+    )
+    write_bundle(folder, bundle)
+    return folder
 
 
 @dataclass(frozen=True)
