@@ -12,7 +12,8 @@ from starlette.applications import Starlette
 
 from .bundle import Bundle
 from .guard import Guard
-from .service import Arrival, Endpoint
+from .reply import Arrival
+from .service import Endpoint
 from .wire import Wire
 
 _GPU_VISIBLE = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}

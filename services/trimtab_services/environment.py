@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -38,6 +38,21 @@ class ServingEnvironment(BaseSettings):
     """Where requests are captured; without it none is, and the log says so once."""
     bentoml_host: str | None = Field(default=None, validation_alias="BENTOML_HOST")
     """Where `bentoml serve` listens, unless its command line says otherwise."""
+
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
+        ),
+    )
+    """Where spans go; without it there are none. OpenTelemetry reads its other variables itself."""
+    traces_exporter: str = Field(default="otlp", validation_alias="OTEL_TRACES_EXPORTER")
+    """`none` keeps the spans back."""
+
+    @property
+    def exports_traces(self) -> bool:
+        """Tell whether spans are wanted."""
+        return bool(self.otlp_endpoint) and self.traces_exporter != "none"
 
     @field_validator("api_key")
     @classmethod

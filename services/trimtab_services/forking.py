@@ -30,6 +30,7 @@ _PRELOADED = (
     "_bentoml_impl.server.app",
     "bentoml",
     "bentoml._internal.server.http_app",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "opentelemetry.instrumentation.asgi",
     "pandas.io.parquet",
     "pyarrow.parquet",

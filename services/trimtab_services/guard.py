@@ -1,6 +1,7 @@
 """What stands in front of the endpoint: who may come in, with how much, in which form."""
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,8 @@ from .loopback import is_loopback
 from .metrics import CONTENT_TYPE
 from .patience import Patience
 from .refusals import BadRequestError
-from .service import Arrival, Endpoint, Reply
+from .reply import Arrival, Reply
+from .service import Endpoint
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -44,6 +46,10 @@ _OPEN = BadRequestError(
     "TRIMTAB_API_KEY."
 ).body()
 _NO_METHOD = BadRequestError("POST is for /predict; everything else is read with GET.").body()
+_TRACEPARENT = re.compile(
+    rb"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?"
+)
+"""W3C Trace Context: version, trace, parent, flags; versions after 00 may append to it."""
 
 _is_own = lru_cache(256)(is_loopback)
 
@@ -117,12 +123,21 @@ class Guard:
         try:
             _check_form(given, headers)
             body = await self._read(receive, headers.get(b"content-length"))
-            reply = self._endpoint.predict(body, arrival)
+            reply = await self._endpoint.ask(body, arrival)
         except _GoneError:
             return
         except RefusedError as error:
             reply = self._endpoint.refuse(error.status, error.reason, arrival)
-        await _reply(send, reply)
+        await _reply(send, reply, self._trace(headers, arrival, reply))
+
+    def _trace(
+        self, headers: Mapping[bytes, bytes], arrival: Arrival, reply: Reply
+    ) -> bytes | None:
+        """Give the answer's `traceparent`, where the caller has one or an exporter is set up."""
+        if self._endpoint.tracer is not None:
+            return self._endpoint.tracer.record(headers, arrival, reply)
+        parent = _TRACEPARENT.fullmatch(headers.get(b"traceparent", b""))
+        return parent and b"00-%b-%b-%b" % (parent[1], reply.request_id[:16].encode(), parent[2])
 
     async def _show(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["path"]:
@@ -184,8 +199,10 @@ def _check_form(given: Sequence[Header], headers: dict[bytes, bytes]) -> None:
         raise RefusedError(415, "Send the body without Content-Encoding.")
 
 
-async def _reply(send: Send, reply: Reply) -> None:
+async def _reply(send: Send, reply: Reply, traceparent: bytes | None) -> None:
     extra = [(b"x-request-id", reply.request_id.encode())]
+    if traceparent is not None:
+        extra.append((b"traceparent", traceparent))
     if reply.status == 408:  # the rest of the body may never come, and is not waited for
         extra.append((b"connection", b"close"))
     await _answer(send, reply.status, reply.body, extra=extra)

@@ -20,7 +20,11 @@ BASE_ENVIRONMENT = {
 
 def passed_on() -> dict[str, str]:
     """Give what a child inherits of our own environment."""
-    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PASSED_ON or name.startswith("OTEL_")  # where traces go, and how
+    }
 
 
 def end_with_parent() -> None:

@@ -14,6 +14,7 @@ ROOTS = (
     "bentoml",
     "msgspec",
     "numpy",
+    "opentelemetry-exporter-otlp-proto-http",
     "orjson",
     "pandas",
     "prometheus-client",

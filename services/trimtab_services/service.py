@@ -2,13 +2,11 @@
 
 import logging
 import os
-import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -19,10 +17,12 @@ from .answering import AnswerWriter, require_whole
 from .bundle import read_bundle, read_contract
 from .captured import CapturedRequest, encode
 from .environment import ServingEnvironment
+from .gathering import Gathering
 from .metrics import Metrics
 from .reading import Asked
 from .redacting import Redactor, redactor_for
 from .refusals import BadRequestError
+from .reply import Arrival, Reply
 from .requirements import require_environment
 from .segments import SegmentWriter
 from .wire import Wire
@@ -31,39 +31,11 @@ if TYPE_CHECKING:
     from trimtab.adapters.predictor import Answers
 
     from .swap import Champion
+    from .tracing import Tracer
 
 logger = logging.getLogger(__name__)
 
 _FAILED = BadRequestError("The model could not answer; the endpoint's log has the reason.")
-
-
-@dataclass(slots=True)
-class Reply:
-    """What goes back to the caller."""
-
-    status: int
-    body: bytes
-    request_id: str = ""
-    """32 hexadecimal digits; empty where nothing was asked of the model."""
-    version: str = ""
-    rows: int = 0
-
-
-class Arrival(NamedTuple):
-    """When a request came in: by the wall clock, and by one that never jumps."""
-
-    at: datetime
-    ticks: int
-
-    @classmethod
-    def now(cls) -> "Arrival":
-        """Note the present moment."""
-        return cls(datetime.now(UTC), time.perf_counter_ns())
-
-    @property
-    def microseconds(self) -> int:
-        """How long ago that was."""
-        return (time.perf_counter_ns() - self.ticks) // 1000
 
 
 class Endpoint:
@@ -84,6 +56,8 @@ class Endpoint:
         self._answers = AnswerWriter(self.contract)
         self._environment = environment
         self._redactor: Redactor | None = None
+        self._gathering = Gathering(self.wire.max_rows)
+        self.tracer: Tracer | None = None
         self._writer: SegmentWriter | None = None
         self._answered = 0
         self._champion: Champion | None = None
@@ -116,6 +90,10 @@ class Endpoint:
         else:
             self._redactor = redactor_for(self._environment, bundle, self.contract)
             self._writer = SegmentWriter(spool)
+        if self._environment.exports_traces:
+            from .tracing import Tracer  # the SDK is heavy, and most do without
+
+            self.tracer = Tracer(self.contract.model)
 
     def swap(self, champion: "Champion") -> None:
         """Let another version answer from now on; requests under way finish with theirs."""
@@ -125,6 +103,8 @@ class Endpoint:
         """Bring what was captured to disk."""
         if self._writer is not None:
             self._writer.close()
+        if self.tracer is not None:
+            self.tracer.close()
 
     def predict(self, body: bytes, arrival: Arrival) -> Reply:
         """Answer a request."""
@@ -135,6 +115,20 @@ class Endpoint:
         champion = self.champion
         try:
             return self._finish(asked, champion, champion.answer(asked.rows), arrival)
+        except Exception as error:  # whatever the model does, the caller gets an answer
+            return self._fail(champion, error, arrival)
+
+    async def ask(self, body: bytes, arrival: Arrival) -> Reply:
+        """Answer a request, together with others where that pays."""
+        champion = self.champion
+        if not champion.batching:
+            return self.predict(body, arrival)
+        try:
+            asked = self.wire.read(body)
+            answers = await self._gathering.answer(champion, asked.rows)
+            return self._finish(asked, champion, answers, arrival)
+        except BadRequestError as error:
+            return self.refuse(400, error, arrival)
         except Exception as error:  # whatever the model does, the caller gets an answer
             return self._fail(champion, error, arrival)
 

@@ -48,6 +48,11 @@ class Champion:
         """Where it computes."""
         return self.predictor.device
 
+    @property
+    def batching(self) -> bool:
+        """Tell whether it pays to answer several requests by one call."""
+        return self.plan.batching
+
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> Answers:
         """Answer rows that fit the contract. Raises what the predictor raises."""
         return self.predictor.answer(rows)

@@ -36,7 +36,13 @@ from trimtab.settings import Environment, Settings, load
 from trimtab.testing.memory_registry import MemoryRegistry
 from trimtab_pipelines.preparation import for_linear
 from trimtab_services.bento import build
-from trimtab_services.bundle import installed_code, write_plan
+from trimtab_services.bundle import (
+    VERSION_FOLDER,
+    Bundle,
+    installed_code,
+    write_bundle,
+    write_plan,
+)
 from trimtab_services.children import Host, HostReport
 from trimtab_services.keys import write_admission
 from trimtab_services.nursery import Channel, Nursery
@@ -129,6 +135,24 @@ def make_version(folder: Path, seed: int = 0, task: Task = Task.BINARY, extra: b
     cost = Cost(one_row=20, sixteen_rows=40)
     write_plan(folder.parent, plan_serving(Cost(one_row=4000, sixteen_rows=4000), cost))
     return write_manifest(folder)
+
+
+@pytest.fixture
+def bento_source(tmp_path: Path) -> Path:
+    """What lies in a bento's `src`, as far as the endpoint reads it: version 1."""
+    folder = tmp_path / "src"
+    folder.mkdir()
+    bundle = Bundle(
+        model=MODEL,
+        version="1",
+        manifest_sha256=make_version(folder / VERSION_FOLDER),
+        code_sha256="",
+        requirements=("numpy==2",),
+        device="cpu",
+        max_rows=100,
+    )
+    write_bundle(folder, bundle)
+    return folder
 
 
 @dataclass(frozen=True)

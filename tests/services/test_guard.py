@@ -19,7 +19,8 @@ from trimtab_services.flood import BURST, FloodFilter
 from trimtab_services.frames import FrameKind, scan
 from trimtab_services.guard import Guard, Message, Receive, Scope, Send
 from trimtab_services.keys import Keyring, write_admission
-from trimtab_services.service import Arrival, Endpoint
+from trimtab_services.reply import Arrival
+from trimtab_services.service import Endpoint
 from trimtab_services.swap import load_champion
 
 Row = Callable[..., dict[str, object]]

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 import trimtab_services
 from trimtab_services.bentoml_service import guard_first
-from trimtab_services.bundle import VERSION_FOLDER, Bundle, write_bundle
+from trimtab_services.bundle import VERSION_FOLDER
 from trimtab_services.captured import decode
 from trimtab_services.frames import FrameKind, scan
 from trimtab_services.guard import Guard
@@ -23,26 +23,12 @@ Row = Callable[..., dict[str, object]]
 
 
 @pytest.fixture
-def module(
-    tmp_path: Path, version_files: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> Any:
+def module(bento_source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A bento's own `service.py`, imported from what lies in its `src`."""
-    source = tmp_path / "src"
-    source.mkdir()
-    bundle = Bundle(
-        model="late-arrival",
-        version="1",
-        manifest_sha256=version_files(source / VERSION_FOLDER),
-        code_sha256="",
-        requirements=("numpy==2",),
-        device="cpu",
-        max_rows=10,
-    )
-    write_bundle(source, bundle)
     entry = Path(str(trimtab_services.__file__)).with_name("entry.py")
-    shutil.copyfile(entry, source / "service.py")
+    shutil.copyfile(entry, bento_source / "service.py")
     monkeypatch.setenv("TRIMTAB_SPOOL", str(tmp_path / "spool"))
-    spec = importlib.util.spec_from_file_location("service", source / "service.py")
+    spec = importlib.util.spec_from_file_location("service", bento_source / "service.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

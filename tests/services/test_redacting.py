@@ -15,7 +15,8 @@ from trimtab.errors import SettingsError
 from trimtab.policy.redaction import pseudonym, secret_of
 from trimtab_services.bundle import read_contract, source_of
 from trimtab_services.environment import ServingEnvironment
-from trimtab_services.service import Arrival, Endpoint
+from trimtab_services.reply import Arrival
+from trimtab_services.service import Endpoint
 from trimtab_services.shipper import Shipper
 
 MODEL = "late-arrival"
