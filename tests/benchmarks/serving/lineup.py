@@ -1,0 +1,58 @@
+"""Everybody who is measured, running side by side and known to answer alike."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .contenders import Contender
+from .mlserver_environment import NotInstalledError
+from .questions import Questions
+from .results import Started
+from .starting import Served, Start
+from .subject import Subject
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineup:
+    """The contenders of one model that run."""
+
+    subject: Subject
+    present: Sequence[tuple[Contender, Served]]
+    starts: Sequence[Started]
+    skipped: dict[str, str]
+    """Who is not there, and why."""
+
+    def check(self, questions: Sequence[Questions]) -> None:
+        """Ask everybody the same. Raises WrongAnswerError."""
+        for contender, served in self.present:
+            for lots in questions:
+                lots.check(contender, served)
+
+
+@contextmanager
+def lineup(
+    subject: Subject, contenders: Sequence[Contender], folder: Path, say: Say
+) -> Iterator[Lineup]:
+    """Start the servers one after the other; end them all. Raises NotServedError."""
+    model = subject.shape.model
+    servers: dict[Start, Served] = {}
+    starts: list[Started] = []
+    skipped: dict[str, str] = {}
+    with ExitStack() as running:
+        for contender in contenders:
+            if contender.start in servers:
+                continue
+            try:
+                served = running.enter_context(contender.start(subject, folder / contender.name))
+            except NotInstalledError as error:
+                say(f"{model}: {contender.name} is left out: {error}")
+                skipped[contender.name] = str(error)
+                continue
+            say(f"{model}: {contender.name} is ready after {served.start_seconds:.1f} s")
+            servers[contender.start] = served
+            starts.append(Started(shape=model, server=contender.name, seconds=served.start_seconds))
+        present = [(c, servers[c.start]) for c in contenders if c.start in servers]
+        yield Lineup(subject=subject, present=present, starts=starts, skipped=skipped)
