@@ -12,17 +12,16 @@ from rich.console import Console
 from trimtab.records.documents import to_json
 
 from . import report, surroundings
-from .contenders import CONTENDERS, Contender
+from .contenders import CONTENDERS, TRIMTAB, Contender
 from .lineup import lineup
 from .processes import NotServedError
 from .questions import Questions, WrongAnswerError
+from .ratios import JUDGED_CONNECTIONS
 from .results import Condition, Figure, Results, Started, Surroundings, Swapped
 from .rounds import FailedRequestsError, Plan, loading, play
+from .shapes import FLOATS
 from .subject import PreparationError, Subject, subjects
 from .swapping import swaps, warm_starts
-
-_SWAPS = 4
-_WARM_STARTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +35,8 @@ class Wanted:
     peers: Sequence[str] | None
     """None for all."""
     shapes: Sequence[str]
+    starts: int
+    """How often our endpoint is started warm, and swapped."""
 
 
 @dataclass(slots=True)
@@ -87,18 +88,22 @@ def _measure(
         c for c in CONTENDERS if subject.shape.model in c.shapes and _is_wanted(c, wanted)
     ]
     questions = [Questions.of(subject, rows) for rows in wanted.rows]
+    nearest = min(wanted.connections, key=lambda n: abs(n - JUDGED_CONNECTIONS))
     conditions = [
-        Condition(rows=rows, connections=n) for rows in wanted.rows for n in wanted.connections
+        Condition(rows=rows, connections=n)
+        for rows in wanted.rows
+        for n in wanted.connections
+        if subject.shape is FLOATS or n == nearest
     ]
     plan = Plan(conditions=conditions, repeats=wanted.repeats, seconds=wanted.seconds)
 
     def say(what: str) -> None:
         console.print(what, style="dim", markup=False)
 
-    if len(subject.versions) > 1:
+    if subject.shape is FLOATS and TRIMTAB in contenders and wanted.starts:
         say(f"{subject.shape.model}: starts and swaps of our endpoint")
-        found.starts += warm_starts(subject, folder, _WARM_STARTS)
-        found.swaps += swaps(subject, CONTENDERS[0], _SWAPS, folder, loader)
+        found.starts += warm_starts(subject, folder, wanted.starts)
+        found.swaps += swaps(subject, TRIMTAB, wanted.starts, folder, loader)
     with lineup(subject, contenders, folder / subject.shape.model, say) as line:
         found.skipped |= line.skipped
         found.starts += line.starts

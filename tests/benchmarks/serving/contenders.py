@@ -23,21 +23,15 @@ class Contender:
     shapes: Sequence[str] = ("floats", "mixed")
 
 
+TRIMTAB = Contender(
+    name="trimtab",
+    words="our endpoint, rows by name",
+    role=Role.OURS,
+    start=starting.trimtab_host,
+    form=forms.TRIMTAB_ROWS,
+)
 CONTENDERS = (
-    Contender(
-        name="trimtab",
-        words="our endpoint, rows by name",
-        role=Role.OURS,
-        start=starting.trimtab_host,
-        form=forms.TRIMTAB_ROWS,
-    ),
-    Contender(
-        name="trimtab-table",
-        words="our endpoint, columns once and rows as lists",
-        role=Role.OURS,
-        start=starting.trimtab_host,
-        form=forms.TRIMTAB_TABLE,
-    ),
+    TRIMTAB,
     Contender(
         name="trimtab-bentoml",
         words="our bento under plain `bentoml serve`",

@@ -30,15 +30,53 @@ Exit code 1: a server did not come up, answered wrongly, or failed a request.
 """
 
 
+class Numbers(click.ParamType[tuple[int, ...]]):
+    """Whole numbers above zero, by commas."""
+
+    name = "N,N"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Read them; anything else is a usage error."""
+        parts = str(value).split(",")
+        if not all(part.isdecimal() and int(part) > 0 for part in parts):
+            self.fail(f"{value!r} should be like 1,16,64", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
 @click.command(help=__doc__, epilog=EPILOG)
-@click.option("--seconds", default=1.5, show_default=True, help="Length of one measurement.")
 @click.option(
-    "--repeats", default=3, show_default=True, help="Rounds; everybody has a turn in each."
+    "--seconds",
+    type=click.FloatRange(0.2, 60),
+    default=1.2,
+    show_default=True,
+    help="Length of one measurement.",
 )
-@click.option("--connections", default="1,16,64", show_default=True, help="Callers at once.")
-@click.option("--rows", default="1,100", show_default=True, help="Rows in a request.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 50),
+    default=3,
+    show_default=True,
+    help="Rounds; everybody has a turn in each.",
+)
+@click.option(
+    "--connections",
+    default="1,16,64",
+    show_default=True,
+    help="Callers at once.",
+)
+@click.option(
+    "--rows", type=Numbers(), default="1,100", show_default=True, help="Rows in a request."
+)
 @click.option("--peers", help="Names, by commas; `--peers help` lists them. [default: all]")
-@click.option("--shapes", default="floats,mixed", show_default=True, help="Models to serve.")
+@click.option(
+    "--shape",
+    "shapes",
+    type=click.Choice(["floats", "mixed"]),
+    multiple=True,
+    help="Which rows. [default: both]",
+)
 @click.option("--quick", is_flag=True, help="One short round at 16 connections, floats only.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the trained models here.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write all figures here too.")
@@ -46,10 +84,10 @@ Exit code 1: a server did not come up, answered wrongly, or failed a request.
 def main(
     seconds: float,
     repeats: int,
-    connections: str,
-    rows: str,
+    connections: tuple[int, ...],
+    rows: tuple[int, ...],
     peers: str | None,
-    shapes: str,
+    shapes: tuple[str, ...],
     quick: bool,
     keep: Path | None,
     file: Path | None,
@@ -62,10 +100,11 @@ def main(
     wanted = Wanted(
         seconds=0.7 if quick else seconds,
         repeats=1 if quick else repeats,
-        connections=(16,) if quick else tuple(int(n) for n in connections.split(",")),
-        rows=tuple(int(n) for n in rows.split(",")),
+        connections=(16,) if quick else connections,
+        rows=rows,
         peers=None if peers is None else tuple(peers.split(",")),
-        shapes=("floats",) if quick else tuple(shapes.split(",")),
+        starts=1 if quick else 4,
+        shapes=("floats",) if quick else shapes or ("floats", "mixed"),
     )
     with _folder(keep) as folder:
         sys.exit(run(wanted, folder, file, markdown))
