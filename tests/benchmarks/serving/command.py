@@ -13,7 +13,7 @@ from trimtab.records.documents import to_json
 
 from . import report, surroundings
 from .contenders import CONTENDERS, TRIMTAB, Contender
-from .lineup import lineup
+from .lineup import NotCapturedError, lineup
 from .processes import NotServedError
 from .questions import Questions, WrongAnswerError
 from .ratios import JUDGED_CONNECTIONS
@@ -22,6 +22,14 @@ from .rounds import FailedRequestsError, Plan, loading, play
 from .shapes import FLOATS
 from .subject import PreparationError, Subject, subjects
 from .swapping import swaps, warm_starts
+
+_REFUSED = (
+    PreparationError,
+    NotServedError,
+    WrongAnswerError,
+    FailedRequestsError,
+    NotCapturedError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +72,7 @@ def run(wanted: Wanted, folder: Path, file: Path | None, markdown: bool) -> int:
         with loading() as loader:
             for subject in chosen:
                 _measure(subject, wanted, folder / "servers", loader, found, told)
-    except (PreparationError, NotServedError, WrongAnswerError, FailedRequestsError) as error:
+    except _REFUSED as error:
         told.print(f"Nothing is claimed: {error}", style="red", markup=False)
         return 1
     finally:
@@ -110,6 +118,7 @@ def _measure(
         line.check(questions)
         say(f"{subject.shape.model}: all give the model's own numbers")
         found.figures += play(line, questions, plan, loader, say)
+        line.check_captured()
 
 
 def _is_wanted(contender: Contender, wanted: Wanted) -> bool:

@@ -1,9 +1,12 @@
 """Everybody who is measured, running side by side and known to answer alike."""
 
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import orjson
 
 from .contenders import Contender
 from .mlserver_environment import NotInstalledError
@@ -13,6 +16,13 @@ from .starting import Served, Start
 from .subject import Subject
 
 Say = Callable[[str], None]
+
+
+class NotCapturedError(Exception):
+    """Requests were answered and not captured: the figures leave out what they claim to hold."""
+
+    def __init__(self, contender: str, answered: int, captured: int) -> None:
+        super().__init__(f"{contender} answered {answered} requests and captured {captured}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +40,19 @@ class Lineup:
         for contender, served in self.present:
             for lots in questions:
                 lots.check(contender, served)
+
+    def check_captured(self) -> None:
+        """Let nobody who should capture have left it out. Raises NotCapturedError."""
+        for contender, served in self.present:
+            if served.spool is not None:
+                _check_captured(contender, served)
+
+
+def _check_captured(contender: Contender, served: Served) -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{served.port}/readyz", timeout=10) as answer:
+        said = orjson.loads(answer.read())
+    if not said["answered"] == said["captured"] > 0:
+        raise NotCapturedError(contender.name, said["answered"], said["captured"])
 
 
 @contextmanager

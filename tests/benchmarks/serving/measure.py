@@ -62,9 +62,10 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 )
 @click.option(
     "--connections",
+    type=Numbers(),
     default="1,16,64",
     show_default=True,
-    help="Callers at once.",
+    help="Callers at once; mixed rows are asked by 16, or the nearest.",
 )
 @click.option(
     "--rows", type=Numbers(), default="1,100", show_default=True, help="Rows in a request."

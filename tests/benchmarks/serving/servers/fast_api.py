@@ -53,10 +53,12 @@ def mixed_app(files: str) -> FastAPI:
     model = mlflow.sklearn.load_model(files)
     model[-1].set_params(n_jobs=1)
     names = list(model.feature_names_in_)
+    numbers = [name for name in names if name.startswith("number_")]
 
     @app.post("/predict")
     async def predict(asked: Cells) -> Answer:
         rows = pd.DataFrame(asked.data, columns=names)
+        rows[numbers] = rows[numbers].astype(float)  # a null says nothing of its column's type
         rows["moment"] = pd.to_datetime(rows["moment"])
         return Answer(probabilities=model.predict_proba(rows)[:, 1].tolist())
 

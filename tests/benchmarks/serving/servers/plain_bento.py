@@ -41,4 +41,8 @@ class Frame:
         self, frame: Annotated[pd.DataFrame, DataframeSchema(orient="columns")]
     ) -> np.ndarray:
         """Answer the probabilities of both classes."""
+        if "moment" in frame:  # JSON has no times, and a null says nothing of its column's type
+            numbers = frame.columns[frame.columns.str.startswith("number_")]
+            frame[numbers] = frame[numbers].astype(float)
+            frame["moment"] = pd.to_datetime(frame["moment"])
         return np.asarray(self.model.predict_proba(frame))
