@@ -15,6 +15,7 @@ import uvloop
 
 ANSWER_SECONDS = 30.0
 """Whoever waits longer than this for an answer counts it as an error."""
+PATIENCE = 3
 CLOSED, LATE, UNREACHABLE = "closed before the answer", "no answer in time", "not reachable"
 
 
@@ -28,6 +29,8 @@ class Order:
     """Asked in turn."""
     connections: int
     seconds: float
+    least: int = 1
+    """With fewer answers the load goes on, up to PATIENCE times as long."""
     marker: bytes | None = None
     """When the first answer with these bytes in it came is told."""
 
@@ -81,7 +84,14 @@ class _Run:
         self.marked_at: float | None = None
         self.times = array("d")
         self.errors: Counter[str] = Counter()
-        self.until = time.perf_counter() + order.seconds
+        self._least = order.least
+        began = time.perf_counter()
+        self._until, self.latest = began + order.seconds, began + PATIENCE * order.seconds
+
+    def is_over(self) -> bool:
+        """Tell whether nothing more is to be asked."""
+        now = time.perf_counter()
+        return now >= self.latest or (now >= self._until and len(self.times) >= self._least)
 
 
 class _Caller(asyncio.Protocol):
@@ -119,7 +129,7 @@ class _Caller(asyncio.Protocol):
         self.asked_at = 0.0
         if self._run.marker is not None:
             self._look_for(self._run.marker)
-        if now >= self._run.until:
+        if self._run.is_over():
             self._end(is_over=True)
         elif self._parser.should_keep_alive():
             self._ask()
@@ -175,7 +185,7 @@ async def _load(order: Order) -> Loaded:
 async def _call(run: _Run, port: int) -> None:
     """Be one caller; a server may close a connection between two requests, and is called again."""
     loop = asyncio.get_running_loop()
-    while time.perf_counter() < run.until:
+    while not run.is_over():
         ended: asyncio.Future[bool] = loop.create_future()
         try:
             _, caller = await loop.create_connection(
@@ -184,7 +194,7 @@ async def _call(run: _Run, port: int) -> None:
         except OSError:
             run.errors[UNREACHABLE] += 1
             return None
-        left = run.until - time.perf_counter() + ANSWER_SECONDS
+        left = run.latest - time.perf_counter() + ANSWER_SECONDS
         try:
             is_over = await asyncio.wait_for(asyncio.shield(ended), left)
         except TimeoutError:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -135,6 +136,20 @@ def test_the_first_answer_with_the_marker_is_noticed() -> None:
     assert found.marked_at is not None
     assert began < found.marked_at < time.monotonic()
     assert never.marked_at is None
+
+
+def test_it_goes_on_until_enough_was_answered_but_not_for_ever() -> None:
+    def answer(number: int) -> bytes:
+        time.sleep(0.02)
+        return said()
+
+    with server(answer) as port:
+        order = Order(port=port, path="/", bodies=[b"ask"], connections=1, seconds=0.1)
+        enough = load(replace(order, seconds=0.4, least=25))
+        never = load(replace(order, least=10_000))
+
+    assert enough.requests >= 25
+    assert 0.3 <= never.seconds < 2.0
 
 
 def test_percentiles_are_values_that_occurred() -> None:
