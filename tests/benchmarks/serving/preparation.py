@@ -84,7 +84,7 @@ def _version(settings: Settings, shape: Shape, number: int) -> Version:
         bento=bento,
         learner=settings.folder / f"{model}-{number}" / "model.json",
     )
-    version.learner.parent.mkdir()
+    version.learner.parent.mkdir(exist_ok=True)
     pipeline = mlflow.sklearn.load_model(str(version.files))
     pipeline[-1].save_model(version.learner)
     asked = shape.rows(ASKED_ROWS, 99)

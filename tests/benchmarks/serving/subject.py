@@ -1,5 +1,6 @@
 """What is served: versions that the project's own trainer made, in their bentos."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from trimtab.records.documents import from_json
 from trimtab.settings import Environment, Settings, load
-from trimtab_services.bundle import VERSION_FOLDER, source_of
+from trimtab_services.bundle import VERSION_FOLDER, installed_code, read_bundle, source_of
 
 from .shapes import SHAPES, Shape
 
@@ -86,12 +87,15 @@ def settings_of(folder: Path) -> Settings:
 def subjects(folder: Path) -> Sequence[Subject]:
     """Give what is served, made in a process of its own where a folder has none yet.
 
-    Raises PreparationError.
+    Bentos carry the code that serves them: kept ones of other code are built again. Raises
+    PreparationError.
     """
-    if not (folder / DONE_FILE).exists():
+    prepared = _read(folder)
+    if prepared is None:
+        shutil.rmtree(folder / "home" / "bentos", ignore_errors=True)
         _prepare(folder)
-    models = {m.model: m for m in from_json(AllPrepared, (folder / DONE_FILE).read_bytes()).models}
-    settings = settings_of(folder)
+        prepared = from_json(AllPrepared, (folder / DONE_FILE).read_bytes())
+    models, settings = {m.model: m for m in prepared.models}, settings_of(folder)
     return [
         Subject(
             shape=shape,
@@ -101,6 +105,17 @@ def subjects(folder: Path) -> Sequence[Subject]:
         )
         for shape in SHAPES
     ]
+
+
+def _read(folder: Path) -> AllPrepared | None:
+    """Read what was made before; None unless all of it is there, with the code of today."""
+    try:
+        prepared = from_json(AllPrepared, (folder / DONE_FILE).read_bytes())
+        bentos = [version.bento for model in prepared.models for version in model.versions]
+        codes = {read_bundle(source_of(bento)).code_sha256 for bento in bentos}
+    except (OSError, ValueError):
+        return None
+    return prepared if codes == {installed_code()} else None
 
 
 def _prepare(folder: Path) -> None:
