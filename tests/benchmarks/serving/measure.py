@@ -49,14 +49,14 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.option(
     "--seconds",
     type=click.FloatRange(0.2, 60),
-    default=1.2,
+    default=0.7,
     show_default=True,
     help="Length of one measurement.",
 )
 @click.option(
     "--repeats",
     type=click.IntRange(1, 50),
-    default=3,
+    default=5,
     show_default=True,
     help="Rounds; everybody has a turn in each.",
 )
@@ -99,7 +99,7 @@ def main(
     from tests.benchmarks.serving.command import Wanted, run
 
     wanted = Wanted(
-        seconds=0.7 if quick else seconds,
+        seconds=0.5 if quick else seconds,
         repeats=1 if quick else repeats,
         connections=(16,) if quick else connections,
         rows=rows,

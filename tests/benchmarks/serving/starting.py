@@ -70,7 +70,8 @@ def trimtab_in_bentoml(subject: Subject, folder: Path) -> Iterator[Served]:
     """Our bento under plain `bentoml serve`, as people deploy it elsewhere."""
     port, spool = free_port(), folder / "spool"
     argv = [*_bentoml(), "serve", str(subject.first.bento), *_at(port)]
-    with _command(argv, port, folder, "/readyz", TRIMTAB_SPOOL=str(spool)) as (pid, seconds):
+    own = {"TRIMTAB_SPOOL": str(spool), "PYTHONDONTWRITEBYTECODE": "1"}  # a bento stays as built
+    with _command(argv, port, folder, "/readyz", **own) as (pid, seconds):
         yield Served(port=port, pid=pid, start_seconds=seconds, spool=spool)
 
 
