@@ -12,7 +12,7 @@ from .contenders import Contender
 from .mlserver_environment import NotInstalledError
 from .questions import Questions
 from .results import Started
-from .starting import Served, Start
+from .starting import Served, Start, started
 from .subject import Subject
 
 Say = Callable[[str], None]
@@ -76,6 +76,6 @@ def lineup(
                 continue
             say(f"{model}: {contender.name} is ready after {served.start_seconds:.1f} s")
             servers[contender.start] = served
-            starts.append(Started(shape=model, server=contender.name, seconds=served.start_seconds))
+            starts.append(started(subject, contender.name, served))
         present = [(c, servers[c.start]) for c in contenders if c.start in servers]
         yield Lineup(subject=subject, present=present, starts=starts, skipped=skipped)

@@ -131,10 +131,13 @@ def _latencies(results: Results) -> Table:
 
 
 def _starts(results: Results) -> Table:
-    table = Table(title="Cold start: process start to the first 200", head=("server", "seconds"))
+    head = ("server", "CPU seconds", "seconds")
+    table = Table(title="Cold start: process start to the first 200", head=head)
     for key in dict.fromkeys((s.shape, s.server) for s in results.starts):
-        own = [s.seconds for s in results.starts if (s.shape, s.server) == key]
-        table.rows.append((f"{key[1]} ({key[0]})", _spread(own, digits=2)))
+        own = [s for s in results.starts if (s.shape, s.server) == key]
+        cpu = _spread([s.cpu_seconds for s in own], digits=2)
+        seconds = _spread([s.seconds for s in own], digits=2)
+        table.rows.append((f"{key[1]} ({key[0]})", cpu, seconds))
     return table
 
 

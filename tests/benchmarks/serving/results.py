@@ -51,11 +51,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """How long a server took from its start to its first 200."""
+    """What a server took from its start to its first 200."""
 
     shape: str
     server: str
     seconds: float
+    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

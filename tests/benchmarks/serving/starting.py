@@ -14,9 +14,11 @@ from trimtab_services.children import Host
 from trimtab_services.nursery import Nursery
 from trimtab_services.pointer import Pointer
 
+from .accounting import cpu_seconds, tree
 from .mlserver_environment import mlserver
 from .ports import free_port
 from .processes import NotServedError, await_answer, complaints_in, last_words, running
+from .results import Started
 from .subject import Subject
 
 _SERVERS = Path(__file__).with_name("servers")
@@ -32,6 +34,8 @@ class Served:
     """The process that all others of it descend from."""
     start_seconds: float
     """From its start to the first 200 that says it is ready."""
+    start_cpu: float
+    """CPU seconds of all of its processes until then."""
     spool: Path | None = None
     """Where it captures."""
 
@@ -57,9 +61,9 @@ def trimtab_host(
         with complaints_in(folder):
             host = Host.start(subject.settings, subject.shape.model, pointer, listening, nursery)
         try:
-            ready = await_answer(port, "/readyz", lambda: host.is_running)
+            seconds = await_answer(port, "/readyz", lambda: host.is_running) - began
             spool = subject.settings.home.spool(subject.shape.model)
-            yield Served(port=port, pid=host.pid, start_seconds=ready - began, spool=spool)
+            yield _served(port, host.pid, seconds, spool)
         finally:
             host.end()
             host.wait(_END_SECONDS)
@@ -72,7 +76,7 @@ def trimtab_in_bentoml(subject: Subject, folder: Path) -> Iterator[Served]:
     argv = [*_bentoml(), "serve", str(subject.first.bento), *_at(port)]
     own = {"TRIMTAB_SPOOL": str(spool), "PYTHONDONTWRITEBYTECODE": "1"}  # a bento stays as built
     with _command(argv, port, folder, "/readyz", **own) as (pid, seconds):
-        yield Served(port=port, pid=pid, start_seconds=seconds, spool=spool)
+        yield _served(port, pid, seconds, spool)
 
 
 @contextmanager
@@ -82,7 +86,7 @@ def floor(subject: Subject, folder: Path) -> Iterator[Served]:
     script, source = _SERVERS / "floor.py", source_of(subject.first.bento)
     argv = [sys.executable, str(script), str(source), str(spool), str(port)]
     with _command(argv, port, folder, "/readyz") as (pid, seconds):
-        yield Served(port=port, pid=pid, start_seconds=seconds, spool=spool)
+        yield _served(port, pid, seconds, spool)
 
 
 @contextmanager
@@ -93,7 +97,7 @@ def mlflow_serve(subject: Subject, folder: Path) -> Iterator[Served]:
     argv = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model]
     argv += ["--env-manager", "local", "--workers", "1", *_at(port)]
     with _command(argv, port, folder, "/ping") as (pid, seconds):
-        yield Served(port=port, pid=pid, start_seconds=seconds)
+        yield _served(port, pid, seconds)
 
 
 def plain_bento(name: str) -> Start:
@@ -105,7 +109,7 @@ def plain_bento(name: str) -> Start:
         argv = [*_bentoml(), "serve", f"plain_bento:{name}", "--working-dir", str(_SERVERS)]
         named = {"LEARNER": str(first.learner), "FILES": str(first.files)}
         with _command([*argv, *_at(port)], port, folder, "/readyz", **named) as (pid, seconds):
-            yield Served(port=port, pid=pid, start_seconds=seconds)
+            yield _served(port, pid, seconds)
 
     return start
 
@@ -117,7 +121,7 @@ def fast_api(subject: Subject, folder: Path) -> Iterator[Served]:
     argv = [sys.executable, str(_SERVERS / "fast_api.py"), subject.shape.model]
     argv += [str(first.learner), str(first.files), str(port)]
     with _command(argv, port, folder, "/readyz") as (pid, seconds):
-        yield Served(port=port, pid=pid, start_seconds=seconds)
+        yield _served(port, pid, seconds)
 
 
 @contextmanager
@@ -142,7 +146,23 @@ def mlserver_xgboost(subject: Subject, folder: Path) -> Iterator[Served]:
     (folder / "settings.json").write_text(json.dumps(server))
     argv, ready = [str(command), "start", str(folder)], "/v2/models/bench/ready"
     with _command(argv, port, folder, ready) as (pid, seconds):
-        yield Served(port=port, pid=pid, start_seconds=seconds)
+        yield _served(port, pid, seconds)
+
+
+def started(subject: Subject, server: str, served: Served) -> Started:
+    """Note what a start took."""
+    return Started(
+        shape=subject.shape.model,
+        server=server,
+        seconds=served.start_seconds,
+        cpu_seconds=served.start_cpu,
+    )
+
+
+def _served(port: int, pid: int, seconds: float, spool: Path | None = None) -> Served:
+    """Describe a server that has just become ready."""
+    cpu = cpu_seconds(tree(pid))
+    return Served(port=port, pid=pid, start_seconds=seconds, start_cpu=cpu, spool=spool)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from .processes import NotServedError, complaints_in
 from .questions import Questions
 from .results import Condition, Started, Swapped
 from .rounds import FailedRequestsError
-from .starting import trimtab_host
+from .starting import started, trimtab_host
 from .subject import Subject
 
 _CONNECTIONS = 16
@@ -38,9 +38,8 @@ def warm_starts(subject: Subject, folder: Path, times: int) -> list[Started]:
         found = []
         for _ in range(times):
             with trimtab_host(subject, folder, nursery) as served:
-                found.append(served.start_seconds)
-        name = subject.shape.model
-        return [Started(shape=name, server="trimtab, forked warm", seconds=s) for s in found]
+                found.append(started(subject, "trimtab, forked warm", served))
+        return found
     finally:
         nursery.end()
 

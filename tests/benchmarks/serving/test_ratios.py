@@ -69,7 +69,7 @@ def results() -> Results:
             for name, cpu in (("ours", 100.0), ("mlflow", 3000.0), ("elsewhere", 1.0))
             for condition in (ONE, HUNDRED)
         ],
-        starts=[Started(shape="floats", server="ours", seconds=1.25)],
+        starts=[Started(shape="floats", server="ours", seconds=1.25, cpu_seconds=0.5)],
         swaps=[Swapped(seconds=0.2, requests=10, worst_ms=5.0)],
         skipped={"mlserver": "it does not install"},
         words={"ours": "our endpoint", "mlflow": "MLflow", "elsewhere": "elsewhere"},
