@@ -15,10 +15,11 @@ export MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR := false
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-fast test-long lint types imports isolate tests format
+.PHONY: help setup demo test test-fast test-long lint types imports isolate tests format \
+	bench-serving
 
 help: ## Show what you can do
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: ## Install uv and the locked environment
 	@sh infra/development/get-uv.sh $(UV_VERSION)
@@ -62,3 +63,6 @@ isolate: setup ## Each component runs with only its own dependencies
 format: setup ## Bring the code into form
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+bench-serving: setup ## The endpoint beside its peers (make bench-serving ARGS=--quick)
+	$(BIN)/python tests/benchmarks/serving/measure.py $(ARGS)

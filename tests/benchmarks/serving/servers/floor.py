@@ -1,0 +1,123 @@
+"""The floor: a bare ASGI loop with Trimtab's predictor and Trimtab's capture, and nothing else.
+
+It checks nothing, counts nothing and cannot swap. Run as `python floor.py SOURCE SPOOL PORT`, where
+SOURCE is the `src` folder of a bento.
+"""
+
+import gc
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvicorn
+
+from trimtab_services.bundle import read_bundle
+from trimtab_services.captured import CapturedRequest, CapturedRow, encode
+from trimtab_services.segments import SegmentWriter
+from trimtab_services.swap import load_champion
+
+Message = MutableMapping[str, Any]
+
+
+class Floor:
+    """One version, one file of records."""
+
+    def __init__(self, source: Path, spool: Path) -> None:
+        bundle = read_bundle(source)
+        self.champion = load_champion(source, bundle.version, bundle.manifest_sha256, "cpu")
+        self.classes = [str(name) for name in self.champion.predictor.contract.classes]
+        self.model = bundle.model
+        self.writer = SegmentWriter(spool)
+
+    def answer(self, body: bytes) -> bytes:
+        """Predict, capture, answer."""
+        began, received = time.perf_counter_ns(), datetime.now(UTC)
+        request = os.urandom(16)
+        rows = orjson.loads(body)["rows"]
+        answers = self.champion.answer(rows)
+        shares = answers.probabilities.tolist() if answers.probabilities is not None else []
+        ids = [f"{request.hex()}-{i}" for i in range(len(rows))]
+        told = [
+            {
+                "prediction_id": id,
+                "prediction": said,
+                "probabilities": dict(zip(self.classes, share, strict=True)),
+            }
+            for id, said, share in zip(ids, answers.predictions, shares, strict=True)
+        ]
+        head = {"model": self.model, "version": self.champion.version, "request_id": request.hex()}
+        text = orjson.dumps({**head, "predictions": told})
+        captured = [
+            CapturedRow(
+                prediction_id=id,
+                key=None,
+                time=received,
+                inputs=row,
+                prediction=said,
+                probabilities=share,
+            )
+            for id, row, said, share in zip(ids, rows, answers.predictions, shares, strict=True)
+        ]
+        record = CapturedRequest(
+            request_id=request.hex(),
+            version=self.champion.version,
+            received=received,
+            status=200,
+            latency_us=(time.perf_counter_ns() - began) // 1000,
+            source="",
+            device=self.champion.device,
+            detail=None,
+            rows=captured,
+        )
+        self.writer.append(request, encode(record))
+        return text
+
+    def counts(self) -> bytes:
+        """Say what was captured, as the endpoint's readiness does."""
+        captured, dropped = self.writer.captured, self.writer.dropped
+        return orjson.dumps({"answered": captured + dropped, "captured": captured})
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Read a whole body and answer it; anything without one asks whether it is ready."""
+        parts, more = [], True
+        while more:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        body = b"".join(parts)
+        text = self.answer(body) if body else self.counts()
+        length = str(len(text)).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
+
+
+def main() -> None:
+    """Serve until the end."""
+    source, spool, port = sys.argv[1:]
+    app = Floor(Path(source), Path(spool))
+    gc.collect()
+    gc.freeze()  # as the endpoint does
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(port),
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+    )
+
+
+if __name__ == "__main__":
+    main()
