@@ -35,8 +35,9 @@ from trimtab.settings import Environment, Settings, load
 from trimtab.testing.memory_registry import MemoryRegistry
 from trimtab_services.bento import build
 from trimtab_services.bundle import installed_code
-from trimtab_services.children import Host, HostReport
+from trimtab_services.children import Host
 from trimtab_services.nursery import Channel, Nursery
+from trimtab_services.orders import HostReport
 from trimtab_services.pointer import Pointer
 
 MODEL = "late-arrival"
@@ -275,6 +276,7 @@ def serving(shelf: Shelf, version: str, settings: Settings) -> Iterator[Live]:
     )
     with free_socket() as listening:
         host = Host.start(settings, MODEL, pointer, listening)
+        host.accept()
         live = Live(host, Caller(listening.getsockname()[1]), settings)
         try:
             yield live

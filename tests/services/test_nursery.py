@@ -37,7 +37,8 @@ def test_a_forked_endpoint_answers_and_captures(
     with listen(settings, MODEL) as listening:
         host = Host.start(settings, MODEL, pointer_to(shelf, "1"), listening, nursery)
         try:
-            wait(lambda: host.has_served or host.reports(), "the endpoint")
+            host.accept()
+            wait(lambda: any(report.accepts for report in host.reports()), "the endpoint")
             status, answer = caller(port).predict(json.dumps({"rows": [row()]}).encode())
         finally:
             host.end()

@@ -129,6 +129,8 @@ class ServeSettings(Section):
     """`auto` takes a GPU where there is one and says so when it falls back to the CPU."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """Most rows in one request."""
+    spare: bool = True
+    """Keeps a second process with the version in memory, which takes over when the first dies."""
 
 
 class ModelSettings(Section):
