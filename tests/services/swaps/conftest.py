@@ -90,6 +90,14 @@ class Platform:
         (found,) = [pid for pid, name in self.hosts.items() if name == "endpoint"]
         return found
 
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether somebody answers, be it only to say why nobody does."""
+        try:
+            return bool(self.caller.call("GET", "/livez")[0] == 200)
+        except OSError:
+            return False
+
     def until_spared(self) -> None:
         """Wait for one process that answers, and one that is ready to."""
         both = ["endpoint", "endpoint spare"]
