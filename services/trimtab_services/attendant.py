@@ -12,9 +12,10 @@ from trimtab.records.promotions import Promotion
 from trimtab.settings import Settings
 
 from .bundle import read_contract, source_of
+from .chronicle import Happened, Standing
 from .listening import PATIENCE_SECONDS, listen
 from .nursery import Nursery
-from .reconcile import Happened, Keeper, Standing
+from .reconcile import Keeper
 from .shipper import Shipper, ShipReport
 
 logger = logging.getLogger(__name__)

@@ -155,9 +155,14 @@ class Host:
                 self._is_cut = True
         return found
 
-    def told(self, report: HostReport) -> Pointer:
-        """Give what a report is about."""
-        return self._told[report.epoch]
+    def told(self, report: HostReport) -> Pointer | None:
+        """Give what a report is about; None when nobody asked."""
+        return self._told.get(report.epoch)
+
+    def forget_order(self) -> Pointer | None:
+        """Wait no more for the last order, and give what it was."""
+        ordered, self.ordered = self.ordered, self.held
+        return ordered
 
     def end(self) -> None:
         """Ask it to finish what is under way and to end."""
@@ -188,7 +193,7 @@ class Host:
         if report.refused is not None:
             self.ordered = self.held
         elif not report.leaves:
-            self.held = self.told(report)
+            self.held = self.told(report) or self.held
             self._told = {epoch: p for epoch, p in self._told.items() if epoch >= report.epoch}
         return report
 

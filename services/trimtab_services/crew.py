@@ -47,7 +47,10 @@ class Crew:
     def end(self) -> None:
         """Ask all endpoints to finish what is under way."""
         for attendant in self.attendants:
-            attendant.keeper.end()
+            try:
+                attendant.keeper.end()
+            except Exception:
+                logger.exception("the endpoint of %s is ended by force", attendant.keeper.model)
 
     def finish(self, deadline: float, is_alone: bool) -> None:
         """Wait for the end of all, and see `Attendant.finish`."""

@@ -1,11 +1,9 @@
 """One model's endpoint: what should answer, what does, and the closing of the difference."""
 
-import logging
 import socket
 import time
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from trimtab.records.promotions import Promotion
 from trimtab.settings import Settings
@@ -15,37 +13,16 @@ from .bento import is_built
 from .building import Build
 from .bundle import can_follow, installed_code, source_of
 from .children import Host
+from .chronicle import Chronicle, Happened, Standing
 from .nursery import Nursery
 from .orders import HostReport
-from .pointer import Pointer, read_pointer, write_pointer
+from .pointer import Pointer
 from .stand_in import StandIn
-
-logger = logging.getLogger(__name__)
 
 LOAD_SECONDS = 120.0
 """A process that takes longer to load a version hangs."""
 PATIENCE_SECONDS = 2.0
 """So long callers wait in line when nobody answers; then they get a 503 and the reason."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
-    """Something for the ledger."""
-
-    event: str
-    version: str
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How an endpoint is."""
-
-    version: str | None
-    """The version that answers; None while none does."""
-    device: str | None
-    note: str
-    """What keeps the wanted version from answering."""
 
 
 class Keeper:
@@ -62,19 +39,16 @@ class Keeper:
         self, settings: Settings, model: str, listening: socket.socket, nursery: Nursery
     ) -> None:
         self.model = model
-        self.note = ""
         self._settings = settings
         self._listening = listening
         self._nursery = nursery
         self._stand_in = StandIn(listening, model, self._why_absent)
-        self._file = settings.home.serving(model)
+        self._chronicle = Chronicle(model, settings.home.serving(model))
         self._wants_spare = settings.model(model).serve.spare
         self._wanted: Promotion | None = None
         self._directed: Pointer | None = None
         """What the processes were told to serve, until it turns out that they cannot."""
-        self._served = read_pointer(self._file)
-        self._device: str | None = None
-        self._epoch = self._served.epoch if self._served else 0
+        self._epoch = self._chronicle.served.epoch if self._chronicle.served else 0
         self._active: Host | None = None
         self._spare: Host | None = None
         self._successor: Host | None = None
@@ -84,31 +58,24 @@ class Keeper:
         self._spare_trouble = Backoff()
         """For what was served last, when no process can load it again."""
         self._absent_since = time.monotonic()
-        self._died_at: float | None = None
-        self._answers = False
         self._is_ending = False
-        self._happened: deque[Happened] = deque()
 
     @property
     def standing(self) -> Standing:
         """Tell how the endpoint is; any thread may ask."""
-        served = self._served if self._answers else None
-        return Standing(
-            version=served.version if served else None,
-            device=self._device if served else None,
-            note=self.note,
-        )
+        return self._chronicle.standing
 
     def want(self, promotion: Promotion | None) -> None:
         """Take note of the promotion in force."""
         if promotion != self._wanted:
-            self._wanted, self._trouble, self.note = promotion, Backoff(), ""
+            self._wanted, self._trouble, self._chronicle.note = promotion, Backoff(), ""
         if promotion is None:
-            self.note = f"there is no champion yet; train one: trimtab train {self.model}"
+            note = f"there is no champion yet; train one: trimtab train {self.model}"
+            self._chronicle.note = note
 
     def happened(self) -> Sequence[Happened]:
         """Hand over what happened since the last call; any thread may ask."""
-        return [self._happened.popleft() for _ in range(len(self._happened))]
+        return self._chronicle.take()
 
     def filenos(self) -> Sequence[int]:
         """Give what becomes readable when there is something to do before the next turn."""
@@ -187,7 +154,7 @@ class Keeper:
     def _complete(self) -> None:
         """See that a process is there to take over, or at least to answer with what was served."""
         active = self._active
-        last = active.held if active is not None else self._served
+        last = active.held if active is not None else self._chronicle.served
         if last is None or not self._spare_trouble.is_due:
             return
         if self._spare is not None:
@@ -222,6 +189,8 @@ class Keeper:
 
     def _hear(self, host: Host, report: HostReport) -> None:
         pointer = host.told(report)
+        if pointer is None:
+            return
         if report.refused is not None:
             if pointer == self._directed:
                 self._fail(pointer.version, report.refused)
@@ -232,8 +201,11 @@ class Keeper:
         elif host is self._active:
             if report.accepts:
                 self._note_served(pointer, report)
-        elif host is self._successor:
+        elif host is self._successor and pointer == self._directed:
             self._take_over(host)
+        elif host is self._successor:  # something else is wanted by now
+            self._dismiss(host)
+            self._successor = None
         elif host is self._spare:
             self._spare_trouble = Backoff()
             if self._active is None:
@@ -242,17 +214,9 @@ class Keeper:
                 self._active.serve(pointer)
 
     def _note_served(self, pointer: Pointer, report: HostReport) -> None:
-        if self._served is None or self._served.version != pointer.version:
-            self._note("version served", pointer.version, report.note)
-        if self._died_at is not None:
-            seconds = time.monotonic() - self._died_at
-            why = f"its process died; another one took over after {seconds:.2f} s"
-            self._note("endpoint recovered", pointer.version, why)
-            self._died_at = None
-        self._served, self._device, self._answers = pointer, report.device, True
-        write_pointer(self._file, pointer)
+        self._chronicle.answers(pointer, report)
         if self._wanted is not None and _are_same(pointer, self._wanted):
-            self._directed, self._trouble, self.note = pointer, Backoff(), ""
+            self._directed, self._trouble, self._chronicle.note = pointer, Backoff(), ""
 
     def _promote(self, host: Host) -> None:
         """Let callers in to a process that is ready."""
@@ -278,10 +242,17 @@ class Keeper:
         for host in self._hosts():
             if not host.is_running:
                 self._lose(host, "its process ended before it could answer")
-            elif host.waiting_seconds > LOAD_SECONDS and host is not self._active:
-                self._lose(host, f"it did not load within {LOAD_SECONDS:.0f} s")
-            elif host.waiting_seconds > LOAD_SECONDS and self._spare is not None:
-                self._take_over(self._spare)  # which has loaded it
+            elif host.waiting_seconds > LOAD_SECONDS:
+                self._give_up(host, f"it did not load within {LOAD_SECONDS:.0f} s")
+
+    def _give_up(self, host: Host, why: str) -> None:
+        """End a process that hangs in a load; one that answers is not ended for that."""
+        if host is not self._active:
+            self._lose(host, why)
+        elif self._spare is not None and self._spare.is_ready:
+            self._take_over(self._spare)  # it has loaded what this one cannot
+        elif (pointer := host.forget_order()) is not None:
+            self._fail(pointer.version, why)
 
     def _lose(self, host: Host, why: str) -> None:
         """Note that a process is gone, and what this says of the version that it was at."""
@@ -290,8 +261,7 @@ class Keeper:
         host.kill()
         self._release(host)
         if was_active:
-            logger.warning("the endpoint of %s died and is started again", self.model)
-            self._died_at = self._died_at or time.monotonic()
+            self._chronicle.died()
         elif not was_ready and tried is not None and tried != self._directed:
             self._spare_trouble.failed()
         is_innocent = was_active and self._active is not None and self._active.held == tried
@@ -308,7 +278,8 @@ class Keeper:
         self._spare = None if host is self._spare else self._spare
         self._successor = None if host is self._successor else self._successor
         if host is self._active:
-            self._active, self._answers = None, False
+            self._active = None
+            self._chronicle.is_absent()
             if self._spare is not None and self._spare.is_ready:
                 self._promote(self._spare)
 
@@ -321,15 +292,9 @@ class Keeper:
 
     def _fail(self, version: str, why: str) -> None:
         """Note what is wrong with a version; it is tried again, later each time."""
-        note = f"version {version} is not served: {why}"
-        if note != self.note:
-            logger.error("%s: %s", self.model, note)
-            self._note("version not served", version, why)
-        self.note, self._directed = note, None
+        self._chronicle.failed(version, why)
+        self._directed = None
         self._trouble.failed()
-
-    def _note(self, event: str, version: str, reason: str) -> None:
-        self._happened.append(Happened(event=event, version=version, reasons=(reason,)))
 
     def _replace(self, host: Host | None, pointer: Pointer) -> Host:
         """Start a process in the place of one that is of no use any more."""
@@ -351,7 +316,7 @@ class Keeper:
         self._leaving.append(host)
 
     def _why_absent(self) -> str:
-        return "it is ending" if self._is_ending else self.note or "it is starting"
+        return "it is ending" if self._is_ending else self._chronicle.note or "it is starting"
 
     def _is_directed(self, wanted: Promotion) -> bool:
         return self._directed is not None and _are_same(self._directed, wanted)

@@ -34,9 +34,10 @@ class StandIn:
     def begin(self) -> None:
         """Take calls from now on, in a thread of its own."""
         if self._loop is None:
+            listening = self._listening.dup()
             self._loop = asyncio.new_event_loop()
             self._stop = asyncio.Event()
-            work = (self._loop, self._stop, self._listening.dup())
+            work = (self._loop, self._stop, listening)
             threading.Thread(target=self._run, args=work, name="stand-in", daemon=True).start()
 
     def end(self) -> None:

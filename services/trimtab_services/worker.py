@@ -18,9 +18,9 @@ from trimtab.adapters.opening import open_clock, open_database, open_log
 from trimtab.errors import TrimtabError
 from trimtab.settings import Settings, load
 
+from .chronicle import Standing
 from .crew import Crew
 from .nursery import Nursery
-from .reconcile import Standing
 
 logger = logging.getLogger(__name__)
 

@@ -76,7 +76,9 @@ class Platform:
     @property
     def events(self) -> list[tuple[str, str]]:
         with self.database.transaction() as stores:
-            return [(e.event, e.subject) for e in reversed(stores.ledger.entries(MODEL))]
+            return [
+                (e.event, e.subject) for e in reversed(stores.ledger.entries(MODEL, limit=10_000))
+            ]
 
     @property
     def hosts(self) -> dict[int, str]:

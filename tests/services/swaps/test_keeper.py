@@ -234,6 +234,24 @@ def test_at_the_end_slow_requests_are_answered_and_newcomers_turned_away(
         socket.create_connection(("127.0.0.1", endpoint.port))
 
 
+def test_a_successor_that_is_wanted_no_more_never_takes_over(endpoint: Endpoint, row: Any) -> None:
+    endpoint.want("1")
+    endpoint.until_served("1")
+    answering, spare = endpoint.until_two()
+    service = (endpoint.settings.home.bento(MODEL, "2") / "src" / "service.py").read_text()
+    endpoint.break_service("2", service)
+    endpoint.want("2")
+    endpoint.keeper.step()
+    successor = endpoint.keeper._successor
+    endpoint.want("1")
+    endpoint.until(lambda: endpoint.keeper._successor is None, "it to be let go")
+
+    assert successor is not None
+    assert successor.is_ready
+    assert endpoint.until_two() == (answering, spare)
+    assert endpoint.ask(row())[1]["version"] == "1"
+
+
 def test_without_a_spare_a_version_is_swapped_in_place(
     tmp_path: Path, project: Any, shelf: Any, nursery: Nursery, caller: Any
 ) -> None:
