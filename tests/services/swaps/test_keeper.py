@@ -161,7 +161,7 @@ def test_a_spare_that_dies_of_a_version_is_replaced_and_the_version_tried_again(
 def test_a_spare_takes_back_what_is_wanted_no_more(endpoint: Endpoint, row: Any) -> None:
     endpoint.want("1")
     endpoint.until_served("1")
-    _, stopped = endpoint.until_two()
+    answering, stopped = endpoint.until_two()
     os.kill(stopped, signal.SIGSTOP)
     endpoint.want("2")
     endpoint.keeper.step()
@@ -170,9 +170,11 @@ def test_a_spare_takes_back_what_is_wanted_no_more(endpoint: Endpoint, row: Any)
     os.kill(stopped, signal.SIGCONT)
     spare = endpoint.keeper._spare
     assert spare is not None
-    endpoint.until(lambda: spare.held and spare.held.version == "2", "the spare to go ahead")
-    endpoint.until(lambda: spare.held and spare.held.version == "1", "the spare to come back")
+    endpoint.until(lambda: spare.waiting_seconds == 0, "the spare to have done all")
+    os.kill(answering, signal.SIGKILL)
+    endpoint.until(lambda: spare.accepts, "the spare to take over")
 
+    assert spare.pid == stopped
     assert endpoint.ask(row())[1]["version"] == "1"
 
 
