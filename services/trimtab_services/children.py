@@ -61,6 +61,7 @@ class Host:
         """What it was told last, unless it refused."""
         self.accepts = False
         """Whether it was told to let callers in."""
+        self._noted = ""
         self._process = process
         self._line = line
         self._told: dict[int, Pointer] = {}
@@ -134,6 +135,12 @@ class Host:
         """Have it let callers in."""
         self.accepts = True
         self._order(Order(do="accept"))
+
+    def note(self, note: str) -> None:
+        """Have it say what keeps another version from answering."""
+        if note != self._noted:
+            self._noted = note
+            self._order(Order(do="note", note=note[:2000]))
 
     def leave(self) -> None:
         """Have it let nobody in any more, and end when its callers have left by themselves."""

@@ -84,6 +84,8 @@ class Duty:
                 self._do(self._accept())
             case "leave":
                 self._server.leave(PATIENT_SECONDS)
+            case "note":
+                self.endpoint.note = order.note
             case "serve":
                 self._wanted = order.pointer
                 if not self._is_swapping:
@@ -107,7 +109,6 @@ class Duty:
                 await asyncio.to_thread(_take_in, self.endpoint, pointer)
             except Exception as error:  # whatever is wrong, the version before it answers on
                 logger.exception("version %s is not served", pointer.version)
-                self.endpoint.note = f"version {pointer.version} is not served: {error}"
                 self._say(refusal(pointer, error))
             else:
                 self.pointer = pointer

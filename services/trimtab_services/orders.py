@@ -22,10 +22,13 @@ _LONGEST = 1 << 16
 class Order:
     """What a process must do."""
 
-    do: Literal["serve", "accept", "leave"]
-    """Load and prove a version; let callers in; let nobody in any more and end when all left."""
+    do: Literal["serve", "accept", "leave", "note"]
+    """Load and prove a version; let callers in; let nobody in any more and end when all have left;
+    say what keeps another version from answering."""
     pointer: Pointer | None = None
     """What to serve."""
+    note: str = ""
+    """What to say under `/readyz`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

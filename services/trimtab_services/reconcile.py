@@ -181,9 +181,10 @@ class Keeper:
             spare.serve(replace(held, epoch=self._next_epoch()))
 
     def _cover(self) -> None:
-        """Have callers told why nobody answers, once that has lasted."""
+        """Have callers told what is wrong: when nobody answers, once that has lasted."""
         if self._active is not None:
             self._absent_since = time.monotonic()
+            self._active.note(self._chronicle.note)
         elif time.monotonic() - self._absent_since > PATIENCE_SECONDS:
             self._stand_in.begin()
 

@@ -100,6 +100,12 @@ class Platform:
         except OSError:
             return False
 
+    @property
+    def readiness(self) -> dict[str, Any]:
+        """What the endpoint says of itself."""
+        found: dict[str, Any] = json.loads(self.caller.call("GET", "/readyz")[1])
+        return found
+
     def until_spared(self) -> None:
         """Wait for one process that answers, and one that is ready to."""
         both = ["endpoint", "endpoint spare"]

@@ -140,8 +140,10 @@ def test_a_version_with_changed_bytes_never_answers(up: Any, row: Any) -> None:
     up.wait(lambda: "version 2 is not served" in up.note, "the refusal")
     status, answer = up.caller.predict(json.dumps({"rows": [row()]}).encode())
     note, events = up.note, up.events[told:]
+    up.wait(lambda: "version 2" in up.readiness["note"], "the endpoint to say so itself")
     model.write_bytes(content)
     up.until_served("2")  # it is tried again
+    up.wait(lambda: up.readiness["note"] == "", "all to be well")
     up.promote("1")
     up.until_served("1")
 
