@@ -1,6 +1,5 @@
 """The processes of jobs: forked off a server that has imported the frameworks already."""
 
-import ctypes
 import logging
 import multiprocessing
 import os
@@ -11,6 +10,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from trimtab.adapters.lifetime import end_with_parent
 from trimtab.errors import LeaseLostError, RegistryUnreachableError
 from trimtab.records.requests import RequestState, RetrainRequest
 from trimtab.settings import load
@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 LATER = 75
 """How a job exits that could not be done now: its request stays open and is claimed again."""
 _PRELOADED = ["trimtab_pipelines.pursuing"]
-_PR_SET_PDEATHSIG = 1
 
 
 class Jobs:
@@ -108,7 +107,7 @@ def _die_with(parent: int) -> None:
     To the kernel the parent is the fork server, which lives on while its children do; so the
     kernel's own signal covers only the death of that.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent(os.getppid(), signal.SIGKILL)
 
     def watch() -> None:
         wait([parent])

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +19,7 @@ from trimtab.records.promotions import Promotion
 from trimtab.settings import Settings, load
 from trimtab.supervisor import CHILD_ENVIRONMENT
 
-from .inheritance import end_with_parent
+from .inheritance import begin_child
 from .nursery import Channel
 
 _SECONDS = 900.0
@@ -49,7 +50,7 @@ class Build:
             stdout=subprocess.DEVNULL,
             stderr=said,
             env={**os.environ, **CHILD_ENVIRONMENT, "TRIMTAB_HOME": str(settings.home.root)},
-            preexec_fn=end_with_parent,
+            preexec_fn=partial(begin_child, os.getpid()),
         )
         if prover is not None:
             prover.close()

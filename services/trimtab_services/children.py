@@ -6,32 +6,24 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from trimtab.adapters.capture_key import capture_key
+from trimtab.records.documents import from_json, to_json
 from trimtab.settings import Settings
 
 from .bundle import read_bundle, source_of
-from .inheritance import BASE_ENVIRONMENT, end_with_parent, passed_on
-from .pointer import Pointer, write_pointer
+from .inheritance import BASE_ENVIRONMENT, begin_child, passed_on
+from .orders import HostReport, Order
+from .pointer import Pointer
 
 if TYPE_CHECKING:
     from .nursery import Nursery
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostReport:
-    """What an endpoint's process said of one version."""
-
-    epoch: int
-    device: str | None
-    note: str
-    refused: str | None
-    """Why the version does not answer; None when it does."""
 
 
 class Process(Protocol):
@@ -62,13 +54,21 @@ class Process(Protocol):
 class Host:
     """A running `trimtab_services.host`."""
 
-    def __init__(self, process: Process, reports: int, pointer: Pointer) -> None:
-        self.pointer = pointer
-        """What the process was started with."""
-        self.has_served = False
+    def __init__(self, process: Process, line: socket.socket, source: Path) -> None:
+        self.source = source
+        """The bento's sources that it runs."""
+        self.held: Pointer | None = None
+        """What it has loaded and proven; None while that is under way for the first time."""
+        self.ordered: Pointer | None = None
+        """What it was told last, unless it refused."""
+        self.accepts = False
+        """Whether it was told to let callers in."""
+        self._noted = ""
         self._process = process
-        self._reports = reports
-        self._unread = b""
+        self._line = line
+        self._told: dict[int, Pointer] = {}
+        self._ordered_at = time.monotonic()
+        self._is_cut = False
 
     @classmethod
     def start(
@@ -79,27 +79,29 @@ class Host:
         listening: socket.socket,
         nursery: "Nursery | None" = None,
     ) -> "Host":
-        """Start a process on a bento: forked where a nursery has its code warm, else from scratch.
+        """Start a process that loads a bento and lets nobody in until it is told to.
 
-        Call it in the main thread: the child ends with the thread that started it.
+        It is forked where a nursery has its code warm, else started from scratch.
         """
-        file, source = settings.home.serving(model), source_of(pointer.bento)
-        write_pointer(file, pointer)
-        reading, writing = os.pipe()
-        os.set_blocking(reading, False)
+        source, folder = source_of(pointer.bento), settings.home.serving(model).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = _environment(settings, model, source)
-        fds = (listening.fileno(), writing)
+        fds = (listening.fileno(), its.fileno())
         try:
             if nursery is not None and nursery.fits(read_bundle(source).code_sha256):
-                process: Process = nursery.channel.fork("host", file, environment, file.parent, fds)
+                process: Process = nursery.channel.fork("host", source, environment, folder, fds)
             else:
-                process = _start_cold(file, environment, fds)
+                process = _start_cold(folder, environment, fds)
         except BaseException:
-            os.close(reading)
+            mine.close()
             raise
         finally:
-            os.close(writing)
-        return cls(process, reading, pointer)
+            its.close()
+        mine.setblocking(False)
+        host = cls(process, mine, source)
+        host.serve(pointer)
+        return host
 
     @property
     def pid(self) -> int:
@@ -108,23 +110,77 @@ class Host:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it has not ended."""
-        return self._process.poll() is None
+        """Tell whether it is there to be talked to."""
+        return not self._is_cut and self._process.poll() is None
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether it can answer."""
+        return self.held is not None
+
+    @property
+    def waiting_seconds(self) -> float:
+        """How long it has owed an answer to the last order; 0 when it owes none."""
+        return 0.0 if self.held == self.ordered else time.monotonic() - self._ordered_at
+
+    def fileno(self) -> int:
+        """Give what becomes readable when it says something or ends; -1 once it has ended."""
+        return -1 if self._is_cut else self._line.fileno()
+
+    def serve(self, pointer: Pointer) -> None:
+        """Have it load and prove a version, and answer with that from then on."""
+        self.ordered = self._told[pointer.epoch] = pointer
+        self._ordered_at = time.monotonic()
+        self._order(Order(do="serve", pointer=pointer))
+
+    def accept(self) -> None:
+        """Have it let callers in."""
+        self.accepts = True
+        self._order(Order(do="accept"))
+
+    def note(self, note: str) -> None:
+        """Have it say what keeps another version from answering."""
+        if note != self._noted:
+            self._noted = note
+            self._order(Order(do="note", note=note[:2000]))
+
+    def leave(self) -> None:
+        """Have it let nobody in any more, and end when its callers have left by themselves."""
+        self._order(Order(do="leave"))
 
     def reports(self) -> Sequence[HostReport]:
         """Read what it said since the last call."""
-        with suppress(BlockingIOError):
-            while data := os.read(self._reports, 1 << 16):
-                self._unread += data
-        *lines, self._unread = self._unread.split(b"\n")
-        found = [HostReport(**json.loads(line)) for line in lines]
-        self.has_served = self.has_served or any(report.refused is None for report in found)
+        found: list[HostReport] = []
+        while not self._is_cut:
+            try:
+                data = self._line.recv(1 << 16)
+            except BlockingIOError:
+                break
+            except ConnectionError:
+                data = b""
+            if data:
+                found.append(self._heard(from_json(HostReport, data)))
+            else:
+                self._is_cut = True
         return found
+
+    def told(self, report: HostReport) -> Pointer | None:
+        """Give what a report is about; None when nobody asked."""
+        return self._told.get(report.epoch)
+
+    def forget_order(self) -> Pointer | None:
+        """Wait no more for the last order, and give what it was."""
+        ordered, self.ordered = self.ordered, self.held
+        return ordered
 
     def end(self) -> None:
         """Ask it to finish what is under way and to end."""
         if self.is_running:
             self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
 
     def wait(self, seconds: float) -> None:
         """Wait for its end; after so long it is ended by force."""
@@ -133,25 +189,39 @@ class Host:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self.forget()
+        self._line.close()
 
-    def forget(self) -> None:
-        """Let go of a process that has ended."""
-        with suppress(OSError):
-            os.close(self._reports)
+    def is_gone(self) -> bool:
+        """Tell whether it has ended; the last call about it."""
+        if self._process.poll() is None:
+            return False
+        self._line.close()
+        return True
+
+    def _heard(self, report: HostReport) -> HostReport:
+        if report.refused is not None:
+            self.ordered = self.held
+        elif not report.leaves:
+            self.held = self.told(report) or self.held
+            self._told = {epoch: p for epoch, p in self._told.items() if epoch >= report.epoch}
+        return report
+
+    def _order(self, order: Order) -> None:
+        with suppress(OSError):  # it has just ended, which is noticed elsewhere
+            self._line.send(to_json(order))
 
 
 def _start_cold(
-    file: Path, environment: Mapping[str, str], fds: tuple[int, int]
+    folder: Path, environment: Mapping[str, str], fds: tuple[int, int]
 ) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-P", "-m", "trimtab_services.host", str(file)]
+    command = [sys.executable, "-P", "-m", "trimtab_services.host"]
     return subprocess.Popen(
-        [*command, "--fd", str(fds[0]), "--report-fd", str(fds[1])],
+        [*command, "--fd", str(fds[0]), "--line-fd", str(fds[1])],
         stdin=subprocess.DEVNULL,
         pass_fds=fds,
-        cwd=file.parent,  # a folder without modules
+        cwd=folder,  # a folder without modules
         env=environment,
-        preexec_fn=end_with_parent,
+        preexec_fn=partial(begin_child, os.getpid()),
     )
 
 

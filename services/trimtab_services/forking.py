@@ -4,6 +4,7 @@ Run as `python -P -m trimtab_services.forking FD`; FD is its end of a `Nursery`'
 no model, starts no thread and never touches a GPU: what it forks must find all of that fresh.
 """
 
+import gc
 import importlib
 import json
 import logging
@@ -22,7 +23,7 @@ from trimtab.errors import ExitCode
 from . import host, prove
 from .bundle import installed_code
 from .flood import log_to_stderr
-from .inheritance import end_with_parent
+from .inheritance import begin_child
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,9 @@ def main() -> None:
     if threads > 1:
         logger.warning("%d threads run after the imports; endpoints are started cold", threads)
         sys.exit(ExitCode.REFUSED)  # another try would find the same
+    gc.collect()
+    gc.freeze()  # a child that walks all of this would make a copy of it
+    gc.disable()
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.send(json.dumps({"code_sha256": installed_code()}).encode())
     _serve(channel)
@@ -75,7 +79,8 @@ def _serve(first: socket.socket) -> None:
                 elif order["do"] == "connect":
                     asking.register(socket.socket(fileno=fds[0]), selectors.EVENT_READ)
                 else:
-                    pid = os.fork() or _run(order, fds)
+                    me = os.getpid()
+                    pid = os.fork() or _run(order, fds, me, asking)
                     with suppress(OSError):  # whoever asked is gone
                         channel.send(json.dumps({"pid": pid}).encode())
                     for fd in fds:
@@ -93,18 +98,30 @@ def _receive(channel: socket.socket) -> tuple[Mapping[str, Any] | None, Sequence
     return (json.loads(data) if data else None), fds
 
 
-def _run(order: Mapping[str, Any], fds: Sequence[int]) -> int:
+def _let_go(asking: selectors.BaseSelector) -> None:
+    """Close the parent's sockets, so that whoever asks it sees its end."""
+    for key in list(asking.get_map().values()):
+        channel: Any = key.fileobj
+        channel.close()
+    asking.close()
+
+
+def _run(
+    order: Mapping[str, Any], fds: Sequence[int], parent: int, asking: selectors.BaseSelector
+) -> int:
     """Be the child: never returns."""
     code = 1
     try:
-        end_with_parent()
+        _let_go(asking)
+        gc.enable()
         os.environ.clear()
         os.environ.update(order["environment"])
         os.chdir(order["folder"])
         match order["do"]:
-            case "host":
-                host.run(Path(order["path"]), fds[0], fds[1])
+            case "host":  # outlives its parent, but not who ordered it
+                host.run(fds[0], fds[1])
             case "prove":
+                begin_child(parent)
                 os.write(fds[0], prove.as_json(Path(order["path"])))
         code = 0
     except SystemExit as end:

@@ -1,22 +1,23 @@
-"""A served bento in a process of its own: `python -m trimtab_services.host`."""
+"""A served bento in a process of its own: `python -m trimtab_services.host`.
+
+It loads and proves a version, says that it is ready, and lets callers in when it is told to.
+"""
 
 import argparse
 import asyncio
 import gc
 import importlib
-import json
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-import uvicorn
 import uvloop
 
 from trimtab.errors import ExitCode
@@ -24,178 +25,185 @@ from trimtab.errors import ExitCode
 from .bentoml_service import guard_first
 from .bundle import can_follow, source_of
 from .flood import log_to_stderr
-from .guard import App, Message, Receive, Scope, Send
-from .pointer import Pointer, read_pointer
+from .orders import HostReport, Line
+from .pointer import Pointer
+from .server import KEEP_ALIVE_SECONDS, Server
 from .service import Endpoint
 from .swap import load_champion
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.05
 DRAIN_SECONDS = 3.0
-"""How long idle connections are left open at the end, so that no caller's next request dies."""
+"""How long idle connections are left open at the end, so that few callers' next request dies."""
+PATIENT_SECONDS = KEEP_ALIVE_SECONDS + 10.0
+"""Behind a successor no idle connection is closed: its caller comes back, or keep-alive ends."""
+ORPHAN_DRAIN_SECONDS = 0.5
+ORPHAN_SECONDS = 1.5
+"""Without a supervisor, the process is gone after this, whatever it is doing."""
 
 
-class Draining:
-    """The outermost layer: once the end has come, every answer asks to close its connection."""
+class Duty:
+    """Carries out orders for as long as the process lives."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self.has_begun = False
+    def __init__(
+        self, endpoint: Endpoint, pointer: Pointer, listening: socket.socket, line: Line
+    ) -> None:
+        self.endpoint = endpoint
+        self.pointer = pointer
+        """What answers."""
+        self._listening = listening
+        self._line = line
+        self._accepts = False
+        self._wanted: Pointer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_swapping = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+    def begin(self, server: Server) -> None:
+        """Say that the version is ready, and follow orders from now on."""
+        gc.collect()
+        gc.freeze()  # what stays for good need not be walked again: slow answers come from that
+        self._server = server
+        name_process("endpoint spare")
+        self._tell()
+        asyncio.get_running_loop().add_reader(self._line.fileno(), self._obey)
 
-        async def closing(message: Message) -> None:
-            if self.has_begun and message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-            await send(message)
+    def left(self) -> None:
+        """Say that nobody is let in any more."""
+        self._accepts = False
+        self._listening.close()
+        self._say(
+            HostReport(epoch=self.pointer.epoch, device=None, note="", refused=None, leaves=True)
+        )
 
-        await self._app(scope, receive, closing if scope["type"] == "http" else send)
+    def _obey(self) -> None:
+        order = self._line.next()
+        if order is None:
+            asyncio.get_running_loop().remove_reader(self._line.fileno())
+            return
+        match order.do:
+            case "accept":
+                self._do(self._accept())
+            case "leave":
+                self._server.leave(PATIENT_SECONDS)
+            case "note":
+                self.endpoint.note = order.note
+            case "serve":
+                self._wanted = order.pointer
+                if not self._is_swapping:
+                    self._do(self._swap())
+
+    async def _accept(self) -> None:
+        if self._accepts:
+            return
+        self.endpoint.capture()
+        self._accepts = await self._server.accept(self._listening)
+        if self._accepts:
+            name_process("endpoint")
+            self._tell()
+
+    async def _swap(self) -> None:
+        """Take in what is wanted, until nothing else is; accepting need not wait for it."""
+        self._is_swapping = True
+        while (pointer := self._wanted) is not None:
+            self._wanted = None
+            try:
+                await asyncio.to_thread(_take_in, self.endpoint, pointer)
+            except Exception as error:  # whatever is wrong, the version before it answers on
+                logger.exception("version %s is not served", pointer.version)
+                self._say(refusal(pointer, error))
+            else:
+                self.pointer = pointer
+                self._tell()
+        self._is_swapping = False
+
+    def _tell(self) -> None:
+        predictor = self.endpoint.champion.predictor
+        self._say(
+            HostReport(
+                epoch=self.pointer.epoch,
+                device=predictor.device,
+                note=predictor.device_note,
+                refused=None,
+                accepts=self._accepts,
+            )
+        )
+
+    def _say(self, report: HostReport) -> None:
+        with suppress(OSError):  # nobody listens any more; the end is near
+            self._line.say(report)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
-class Server(uvicorn.Server):
-    """Stops listening at once, lets idle callers come back once more, and then ends."""
-
-    def __init__(self, config: uvicorn.Config, draining: Draining) -> None:
-        super().__init__(config)
-        self._draining = draining
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Note the loop that signals have to reach."""
-        self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain; Ctrl-C is the supervising process's business."""
-        if sig == signal.SIGTERM and not self._draining.has_begun:
-            self._draining.has_begun = True
-            self._loop.call_soon_threadsafe(self._drain)
-
-    def _drain(self) -> None:
-        self._ending = self._loop.create_task(self._end())
-
-    async def _end(self) -> None:
-        for server in self.servers:
-            server.close()
-        deadline = self._loop.time() + DRAIN_SECONDS
-        while self.server_state.connections and self._loop.time() < deadline:
-            await asyncio.sleep(POLL_SECONDS)
-        self.should_exit = True
-
-
-class Reporter:
-    """Tells the supervising process what is served, one JSON line each."""
-
-    def __init__(self, fd: int | None) -> None:
-        self._fd = fd
-
-    def serving(self, epoch: int, endpoint: Endpoint) -> None:
-        """A version answers."""
-        predictor = endpoint.champion.predictor
-        note = predictor.device_note
-        self._say({"epoch": epoch, "device": predictor.device, "note": note, "refused": None})
-
-    def refused(self, epoch: int, error: Exception) -> None:
-        """The version of that epoch does not answer; the one before it, if any, still does."""
-        why = str(error) or type(error).__name__
-        self._say({"epoch": epoch, "device": None, "note": "", "refused": why[:1000]})
-
-    def _say(self, facts: dict[str, Any]) -> None:
-        if self._fd is not None:
-            with suppress(OSError):  # nobody listens any more; SIGTERM is on its way
-                os.write(self._fd, json.dumps(facts).encode() + b"\n")
-
-
-async def follow(path: Path, first: int, endpoint: Endpoint, reporter: Reporter) -> None:
-    """Serve whatever the pointer names, from its own bento, for as long as the process lives.
-
-    What needs another environment is left to another process.
-    """
-    done = first
-    while True:
-        await asyncio.sleep(POLL_SECONDS)
-        pointer = read_pointer(path)
-        if pointer is None or pointer.epoch <= done:
-            continue
-        done = pointer.epoch
-        try:
-            if can_follow(source_of(pointer.bento), endpoint.source):
-                await asyncio.to_thread(_take_in, endpoint, pointer)
-                reporter.serving(done, endpoint)
-        except Exception as error:  # whatever is wrong with it, the version before it answers on
-            logger.exception("version %s is not served", pointer.version)
-            endpoint.note = f"version {pointer.version} is not served: {error}"
-            reporter.refused(done, error)
+def refusal(pointer: Pointer, error: Exception) -> HostReport:
+    """Say why a version does not answer; the one before it, if any, still does."""
+    why = str(error) or type(error).__name__
+    return HostReport(epoch=pointer.epoch, device=None, note="", refused=why[:1000])
 
 
 def _take_in(endpoint: Endpoint, pointer: Pointer) -> None:
     source, sha256 = source_of(pointer.bento), pointer.manifest_sha256
+    if not can_follow(source, endpoint.source):
+        raise RuntimeError("it needs a process of its own")
     endpoint.swap(load_champion(source, pointer.version, sha256, endpoint.device))
 
 
-async def _serve(app: App, listening: socket.socket, started: Callable[[], None]) -> None:
-    draining = Draining(app)
-    config = uvicorn.Config(
-        draining,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=75,  # longer than callers keep theirs, so that they are who closes
-        timeout_graceful_shutdown=4,
-    )
-    server = Server(config, draining)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(POLL_SECONDS)
-    if server.started:
-        started()
-    await serving
-
-
-def host(pointer: Pointer, file: Path, listening: socket.socket, reporter: Reporter) -> None:
+def host(pointer: Pointer, listening: socket.socket, line: Line) -> None:
     """Serve a bento until SIGTERM. Raises SystemExit when its version cannot be served."""
     sys.path.insert(0, str(source_of(pointer.bento)))
     try:
         module = importlib.import_module("service")  # the bento's own
         endpoint: Endpoint = module.endpoint
-        endpoint.open(pointer.manifest_sha256)
+        endpoint.load(pointer.manifest_sha256)
     except Exception as error:
         logger.exception("%s is not served", pointer.bento)
-        reporter.refused(pointer.epoch, error)
+        with suppress(OSError):
+            line.say(refusal(pointer, error))
         raise SystemExit(ExitCode.REFUSED) from None
-    followers: list[asyncio.Task[None]] = []
-
-    def started() -> None:
-        gc.collect()
-        gc.freeze()  # what stays for good need not be walked again: slow answers come from that
-        reporter.serving(pointer.epoch, endpoint)
-        followers.append(asyncio.create_task(follow(file, pointer.epoch, endpoint, reporter)))
-
+    duty = Duty(endpoint, pointer, listening, line)
+    server = Server(
+        guard_first(module.Served.to_asgi(is_main=True)),
+        started=lambda: duty.begin(server),
+        leaves=duty.left,
+        patience=lambda: ORPHAN_DRAIN_SECONDS if line.is_cut else DRAIN_SECONDS,
+    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(guard_first(module.Served.to_asgi(is_main=True)), listening, started))
+        runner.run(server.serve())
 
 
-def run(file: Path, fd: int, report_fd: int | None) -> None:
-    """Serve what a pointer names on a listening socket, and tell of it."""
-    pointer = read_pointer(file)
-    if pointer is None:
-        raise SystemExit(f"{file} names no bento")
-    host(pointer, file, socket.socket(fileno=fd), Reporter(report_fd))
+def _end_orphan() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)  # while nothing is served yet, this is the end
+    time.sleep(ORPHAN_SECONDS)
+    os._exit(ExitCode.REFUSED)
+
+
+def name_process(name: str) -> None:
+    """Show in `ps -o comm` what a process is for; at most 15 characters."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name)
+
+
+def run(fd: int, line_fd: int) -> None:
+    """Serve on a listening socket what the supervisor orders, and tell of it."""
+    name_process("endpoint loads")
+    line = Line(socket.socket(fileno=line_fd))
+    line.when_cut(_end_orphan)
+    order = line.next()
+    if order is not None and order.pointer is not None:
+        host(order.pointer, socket.socket(fileno=fd), line)
 
 
 def main() -> None:
-    """Serve one bento on a socket that the parent owns."""
+    """Serve on a socket that the parent owns."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pointer", type=Path, help="the file that names the bento, and later ones")
     parser.add_argument("--fd", type=int, required=True, help="the listening socket")
-    parser.add_argument("--report-fd", type=int, help="where to tell what is served")
+    parser.add_argument("--line-fd", type=int, required=True, help="where the orders come from")
     arguments = parser.parse_args()
     log_to_stderr()
-    run(arguments.pointer, arguments.fd, arguments.report_fd)
+    run(arguments.fd, arguments.line_fd)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """What a child process gets from its parent: some of its environment, and its end."""
 
-import ctypes
 import os
 import signal
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
+from trimtab.adapters.lifetime import end_with_parent
+
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 """Of the parent's environment; an endpoint has no business with database passwords."""
 BASE_ENVIRONMENT = {
@@ -27,7 +26,7 @@ def passed_on() -> dict[str, str]:
     }
 
 
-def end_with_parent() -> None:
-    """Called in a new child before it runs anything."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def begin_child(parent: int) -> None:
+    """Called in a new child before it runs anything, with the id of who started it."""
+    end_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's business

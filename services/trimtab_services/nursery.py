@@ -13,12 +13,13 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from trimtab.errors import ExitCode
 
 from .backoff import Backoff
-from .inheritance import BASE_ENVIRONMENT, end_with_parent, passed_on
+from .inheritance import BASE_ENVIRONMENT, begin_child, passed_on
 
 _WARMING_SECONDS = 60.0
 _ANSWER_SECONDS = 10.0
@@ -31,15 +32,22 @@ class Forked:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._handle = os.pidfd_open(pid)
+        self._has_ended = False
 
     def poll(self) -> int | None:
         """Give 0 when it has ended; nobody tells us how."""
-        return 0 if select.select([self._handle], [], [], 0)[0] else None
+        if not self._has_ended and select.select([self._handle], [], [], 0)[0]:
+            with suppress(ChildProcessError):  # it becomes ours where we are the first process
+                os.waitid(os.P_PIDFD, self._handle, os.WEXITED | os.WNOHANG)
+            os.close(self._handle)
+            self._has_ended = True
+        return 0 if self._has_ended else None
 
     def send_signal(self, sig: int) -> None:
         """Send a signal, if it still runs."""
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._handle, sig)
+        if not self._has_ended:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, sig)
 
     def kill(self) -> None:
         """End it at once."""
@@ -47,7 +55,9 @@ class Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end. Raises subprocess.TimeoutExpired."""
-        if not select.select([self._handle], [], [], timeout)[0]:
+        if not self._has_ended:
+            select.select([self._handle], [], [], timeout)
+        if self.poll() is None:
             raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
         return 0
 
@@ -101,7 +111,7 @@ class Nursery:
                 stdin=subprocess.DEVNULL,
                 pass_fds=[its.fileno()],
                 env={**passed_on(), **BASE_ENVIRONMENT},
-                preexec_fn=end_with_parent,
+                preexec_fn=partial(begin_child, os.getpid()),
             )
         self.channel = Channel(mine)
         """The way to ask it; see first whether it `fits`."""
@@ -126,7 +136,7 @@ class Nursery:
         One that refused is left alone: its reasons lie in the installation.
         """
         if not self.channel.is_open and self._process.poll() is None:
-            self._process.kill()  # with what it forked too late to be known
+            self._process.kill()
             self._process.wait()
         ended = self._process.poll()
         if ended not in (None, ExitCode.REFUSED) and self._trouble.is_due:
@@ -156,7 +166,7 @@ class Nursery:
         return mine
 
     def end(self) -> None:
-        """End it, and what it forked with it."""
+        """End it; endpoints that it forked live on."""
         self.channel.end.close()
         self._process.terminate()
         self._process.wait()

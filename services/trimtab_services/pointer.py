@@ -1,4 +1,4 @@
-"""The file that tells an endpoint's process which version to serve."""
+"""Which version an endpoint's process must serve, and the file that remembers the last one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +8,10 @@ from trimtab.records.documents import from_json, to_json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
-    """What an endpoint's worker must serve; the file is replaced, never written in place."""
+    """What an endpoint's process must serve."""
 
     epoch: int
-    """Rises with every write, so that a version may be pointed at again after it failed."""
+    """Rises with every order, so that a version may be pointed at again after it failed."""
     version: str
     manifest_sha256: str
     bento: Path

@@ -1,10 +1,9 @@
 """One model's endpoint: what should answer, what does, and the closing of the difference."""
 
-import logging
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from trimtab.records.promotions import Promotion
 from trimtab.settings import Settings
@@ -13,76 +12,78 @@ from .backoff import Backoff
 from .bento import is_built
 from .building import Build
 from .bundle import can_follow, installed_code, source_of
-from .children import Host, HostReport
+from .children import Host
+from .chronicle import Chronicle, Happened, Standing
 from .nursery import Nursery
-from .pointer import Pointer, read_pointer, write_pointer
+from .orders import HostReport
+from .pointer import Pointer
+from .stand_in import StandIn
 
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
-    """Something for the ledger."""
-
-    event: str
-    version: str
-    reasons: tuple[str, ...]
+LOAD_SECONDS = 120.0
+"""A process that takes longer to load a version hangs."""
+PATIENCE_SECONDS = 2.0
+"""So long callers wait in line when nobody answers; then they get a 503 and the reason."""
 
 
 class Keeper:
     """Keeps one endpoint on the version that the promotion in force names.
 
-    Everything is looked at again in each step, so it may be killed at any moment. A version that
-    cannot be built or loaded never answers: the one before it does, and the other is tried again.
+    Everything is looked at again in each step, so it may be killed at any moment. At most three
+    processes belong to it: the one that answers; a spare that has loaded the same version and
+    takes over when that one dies; and, when a version needs another environment, a successor. A
+    new version is first loaded by the spare, or by the successor: one that crashes its process,
+    hangs or is refused never comes near the process that answers, and is tried again later.
     """
 
     def __init__(
         self, settings: Settings, model: str, listening: socket.socket, nursery: Nursery
     ) -> None:
-        home = settings.home
         self.model = model
-        self.device: str | None = None
-        self.note = ""
-        """What keeps the wanted version from answering."""
         self._settings = settings
         self._listening = listening
         self._nursery = nursery
-        self._file = home.serving(model)
-        self._served_file = self._file.with_suffix(".served.json")
+        self._stand_in = StandIn(listening, model, self._why_absent)
+        self._chronicle = Chronicle(model, settings.home.serving(model))
+        self._wants_spare = settings.model(model).serve.spare
         self._wanted: Promotion | None = None
         self._directed: Pointer | None = None
         """What the processes were told to serve, until it turns out that they cannot."""
-        self._served = read_pointer(self._served_file)
-        self._host: Host | None = None
+        self._epoch = self._chronicle.served.epoch if self._chronicle.served else 0
+        self._active: Host | None = None
+        self._spare: Host | None = None
         self._successor: Host | None = None
         self._leaving: list[Host] = []
         self._build: Build | None = None
         self._trouble = Backoff()
-        self._fallback = Backoff()
-        """For what was served last, when it does not start again."""
-        self._happened: list[Happened] = []
+        self._spare_trouble = Backoff()
+        """For what was served last, when no process can load it again."""
+        self._absent_since = time.monotonic()
+        self._is_ending = False
 
     @property
-    def version(self) -> str | None:
-        """The version that answers; None while none does."""
-        is_up = self._host is not None and self._host.has_served
-        return self._served.version if self._served and is_up else None
+    def standing(self) -> Standing:
+        """Tell how the endpoint is; any thread may ask."""
+        return self._chronicle.standing
 
     def want(self, promotion: Promotion | None) -> None:
         """Take note of the promotion in force."""
         if promotion != self._wanted:
-            self._wanted, self._trouble, self.note = promotion, Backoff(), ""
+            self._wanted, self._trouble, self._chronicle.note = promotion, Backoff(), ""
         if promotion is None:
-            self.note = f"there is no champion yet; train one: trimtab train {self.model}"
+            note = f"there is no champion yet; train one: trimtab train {self.model}"
+            self._chronicle.note = note
 
     def happened(self) -> Sequence[Happened]:
-        """Hand over what happened since the last call."""
-        happened, self._happened = self._happened, []
-        return happened
+        """Hand over what happened since the last call; any thread may ask."""
+        return self._chronicle.take()
+
+    def filenos(self) -> Sequence[int]:
+        """Give what becomes readable when there is something to do before the next turn."""
+        return [fd for host in self._hosts() if (fd := host.fileno()) >= 0]
 
     def step(self) -> None:
         """Close what can be closed of the difference, without waiting for anything."""
-        for host in filter(None, (self._host, self._successor)):
+        for host in self._hosts():
             for report in host.reports():
                 self._hear(host, report)
         self._bury()
@@ -93,20 +94,25 @@ class Keeper:
                 self._pursue(wanted)
             except Exception as error:  # whatever it is, the version is tried again later
                 self._fail(wanted.version, str(error) or type(error).__name__)
-        if self._host is None and self._successor is None and self._fallback.is_due:
-            self._fall_back()
+        try:
+            self._complete()
+        finally:
+            self._cover()
 
     def end(self) -> None:
-        """Ask all processes to finish what is under way."""
+        """Ask all processes to finish what is under way; who calls from now on gets a 503."""
+        self._is_ending = True
         if self._build is not None:
             self._build.end()
-        for host in self._hosts():
+        for host in self._processes():
             host.end()
+        self._stand_in.begin()
 
     def wait(self, deadline: float) -> None:
         """Wait for their end; those that are late are ended by force."""
-        for host in self._hosts():
+        for host in self._processes():
             host.wait(deadline - time.monotonic())
+        self._stand_in.end()
         self._listening.close()
 
     def _pursue(self, wanted: Promotion) -> None:
@@ -114,79 +120,169 @@ class Keeper:
         if not is_built(bento, wanted.manifest_sha256):
             self._build = self._build or self._start_build(wanted)
             return
-        if self._host is None and self._nursery.is_warming:
-            return  # a start from scratch at the same time would delay both
         pointer = Pointer(
             epoch=self._next_epoch(),
             version=wanted.version,
             manifest_sha256=wanted.manifest_sha256,
             bento=bento,
         )
-        if self._host is None:
-            self._host = self._start(pointer)
-        elif can_follow(source_of(bento), source_of(self._host.pointer.bento)):
-            write_pointer(self._file, pointer)
-        else:
-            if self._successor is not None:
-                self._dismiss(self._successor)
-                self._successor = None
-            self._successor = self._start(pointer)
-        self._directed = pointer  # only now: what could not be started is tried again
+        source, active, spare = source_of(bento), self._active, self._spare
+        if active is not None and active.ordered is not None and _are_same(active.ordered, wanted):
+            self._directed = active.ordered
+        elif active is not None and not can_follow(source, active.source):
+            if not self._nursery.is_warming:
+                self._successor = self._replace(self._successor, pointer)
+                self._directed = pointer
+        elif spare is not None and can_follow(source, spare.source):
+            self._direct(spare, pointer)
+        elif active is not None and not self._wants_spare:
+            self._direct(active, pointer)
+        elif not self._nursery.is_warming:  # from scratch at the same time would delay both
+            self._spare = self._replace(spare, pointer)
+            self._directed = pointer  # only now: what could not be started is tried again
 
-    def _fall_back(self) -> None:
-        """Serve what was served last while the wanted version is not there."""
-        last = self._served
-        if (
-            last is None
-            or self._nursery.is_warming
-            or not is_built(last.bento, last.manifest_sha256)
-        ):
+    def _direct(self, host: Host, pointer: Pointer) -> None:
+        """Have a process take in a version, unless it is at it already."""
+        ordered = host.ordered
+        if ordered is None or not _are_same(ordered, pointer):
+            host.serve(pointer)
+            ordered = pointer
+        self._directed = ordered
+        if host is self._spare and host.held == ordered and self._active is not None:
+            self._active.serve(ordered)
+
+    def _complete(self) -> None:
+        """See that a process is there to take over, or at least to answer with what was served."""
+        active = self._active
+        last = active.held if active is not None else self._chronicle.served
+        if last is None or not self._spare_trouble.is_due:
             return
-        pointer = replace(last, epoch=self._next_epoch())
+        if self._spare is not None:
+            self._align(self._spare, last)
+            return
+        is_needed = active is None or (self._wants_spare and self._successor is None)
+        if not is_needed or self._nursery.is_warming:
+            return
+        if not is_built(last.bento, last.manifest_sha256):
+            return
         try:
-            self._host = self._start(pointer)
+            self._spare = self._start(replace(last, epoch=self._next_epoch()))
         except Exception:
-            self._fallback.failed()
+            self._spare_trouble.failed()
             raise
 
+    def _align(self, spare: Host, held: Pointer) -> None:
+        """Bring a spare back to what answers, when it went ahead with what is not to be."""
+        active = self._active
+        is_settled = active is not None and active.ordered == held
+        is_ahead = spare.ordered is not None and not _are_same(spare.ordered, held)
+        is_pursued = self._directed is not None and not _are_same(self._directed, held)
+        if is_settled and is_ahead and not is_pursued:
+            spare.serve(replace(held, epoch=self._next_epoch()))
+
+    def _cover(self) -> None:
+        """Have callers told what is wrong: when nobody answers, once that has lasted."""
+        if self._active is not None:
+            self._absent_since = time.monotonic()
+            self._active.note(self._chronicle.note)
+        elif time.monotonic() - self._absent_since > PATIENCE_SECONDS:
+            self._stand_in.begin()
+
     def _hear(self, host: Host, report: HostReport) -> None:
-        known = [p for p in (self._directed, host.pointer) if p and p.epoch == report.epoch]
-        if not known:
-            return  # about something that is wanted no more
-        pointer = known[0]
-        if report.refused is not None:
-            self._fail(pointer.version, report.refused)
+        pointer = host.told(report)
+        if pointer is None:
             return
-        if self._served is None or self._served.version != pointer.version:
-            self._note("version served", pointer.version, report.note)
-        self._served, self.device, self._fallback = pointer, report.device, Backoff()
-        write_pointer(self._served_file, pointer)
-        if pointer == self._directed:
-            self._trouble, self.note = Backoff(), ""
-        if host is self._successor:
-            if self._host is not None:
-                self._dismiss(self._host)
-            self._host, self._successor = host, None
+        if report.refused is not None:
+            if pointer == self._directed:
+                self._fail(pointer.version, report.refused)
+            else:
+                self._spare_trouble.failed()
+        elif report.leaves:
+            self._release(host)
+        elif host is self._active:
+            if report.accepts:
+                self._note_served(pointer, report)
+        elif host is self._successor and pointer == self._directed:
+            self._take_over(host)
+        elif host is self._successor:  # something else is wanted by now
+            self._dismiss(host)
+            self._successor = None
+        elif host is self._spare:
+            self._spare_trouble = Backoff()
+            if self._active is None:
+                self._promote(host)
+            elif pointer == self._directed:
+                self._active.serve(pointer)
+
+    def _note_served(self, pointer: Pointer, report: HostReport) -> None:
+        self._chronicle.answers(pointer, report)
+        if self._wanted is not None and _are_same(pointer, self._wanted):
+            self._directed, self._trouble, self._chronicle.note = pointer, Backoff(), ""
+
+    def _promote(self, host: Host) -> None:
+        """Let callers in to a process that is ready."""
+        self._stand_in.end()
+        host.accept()
+        self._active = host
+        self._spare = None if host is self._spare else self._spare
+        self._successor = None if host is self._successor else self._successor
+
+    def _take_over(self, successor: Host) -> None:
+        """Put another environment in the place of the one that answers, and of its spare."""
+        if self._active is not None:
+            self._active.leave()
+            self._leaving.append(self._active)
+        if self._spare is not None and self._spare is not successor:
+            self._dismiss(self._spare)
+            self._spare = None
+        self._promote(successor)
 
     def _bury(self) -> None:
-        """Let go of processes that have ended."""
-        for host in [host for host in self._hosts() if not host.is_running]:
-            for report in host.reports():  # its last words
-                self._hear(host, report)
-            host.forget()
-            if host in self._leaving:
-                self._leaving.remove(host)
-                continue
-            self._host = None if host is self._host else self._host
-            self._successor = None if host is self._successor else self._successor
-            if host.has_served:
-                logger.warning("the endpoint of %s died and is started again", self.model)
-                self._directed = None
-                continue
-            if self._served is not None and host.pointer.version == self._served.version:
-                self._fallback.failed()
-            if host.pointer == self._directed:
-                self._fail(host.pointer.version, "its process ended before it could answer")
+        """Let go of processes that have ended or hang."""
+        self._leaving = [host for host in self._leaving if not host.is_gone()]
+        for host in self._hosts():
+            if not host.is_running:
+                self._lose(host, "its process ended before it could answer")
+            elif host.waiting_seconds > LOAD_SECONDS:
+                self._give_up(host, f"it did not load within {LOAD_SECONDS:.0f} s")
+
+    def _give_up(self, host: Host, why: str) -> None:
+        """End a process that hangs in a load; one that answers is not ended for that."""
+        if host is not self._active:
+            self._lose(host, why)
+        elif self._spare is not None and self._spare.is_ready:
+            self._take_over(self._spare)  # it has loaded what this one cannot
+        elif (pointer := host.forget_order()) is not None:
+            self._fail(pointer.version, why)
+
+    def _lose(self, host: Host, why: str) -> None:
+        """Note that a process is gone, and what this says of the version that it was at."""
+        tried = host.ordered if host.ordered != host.held else None
+        was_active, was_ready = host is self._active, host.is_ready
+        host.kill()
+        self._release(host)
+        if was_active:
+            self._chronicle.died()
+        elif not was_ready and tried is not None and tried != self._directed:
+            self._spare_trouble.failed()
+        is_innocent = was_active and self._active is not None and self._active.held == tried
+        if tried is not None and tried == self._directed and not is_innocent:
+            self._fail(tried.version, why)
+        if was_active:
+            self._directed = None
+
+    def _release(self, host: Host) -> None:
+        """Count no more on a process; the spare takes the place of the one that answered."""
+        if host in self._leaving:
+            return
+        self._leaving.append(host)
+        self._spare = None if host is self._spare else self._spare
+        self._successor = None if host is self._successor else self._successor
+        if host is self._active:
+            self._active = None
+            self._chronicle.is_absent()
+            if self._spare is not None and self._spare.is_ready:
+                self._promote(self._spare)
 
     def _finish_build(self) -> None:
         if self._build is None or not self._build.has_ended:
@@ -197,15 +293,16 @@ class Keeper:
 
     def _fail(self, version: str, why: str) -> None:
         """Note what is wrong with a version; it is tried again, later each time."""
-        note = f"version {version} is not served: {why}"
-        if note != self.note:
-            logger.error("%s: %s", self.model, note)
-            self._note("version not served", version, why)
-        self.note, self._directed = note, None
+        self._chronicle.failed(version, why)
+        self._directed = None
         self._trouble.failed()
 
-    def _note(self, event: str, version: str, reason: str) -> None:
-        self._happened.append(Happened(event=event, version=version, reasons=(reason,)))
+    def _replace(self, host: Host | None, pointer: Pointer) -> Host:
+        """Start a process in the place of one that is of no use any more."""
+        started = self._start(pointer)
+        if host is not None:
+            self._dismiss(host)
+        return started
 
     def _start(self, pointer: Pointer) -> Host:
         return Host.start(self._settings, self.model, pointer, self._listening, self._nursery)
@@ -219,16 +316,22 @@ class Keeper:
         host.end()
         self._leaving.append(host)
 
+    def _why_absent(self) -> str:
+        return "it is ending" if self._is_ending else self._chronicle.note or "it is starting"
+
     def _is_directed(self, wanted: Promotion) -> bool:
-        directed = self._directed
-        return directed is not None and (directed.version, directed.manifest_sha256) == (
-            wanted.version,
-            wanted.manifest_sha256,
-        )
+        return self._directed is not None and _are_same(self._directed, wanted)
 
     def _next_epoch(self) -> int:
-        pointer = read_pointer(self._file)
-        return pointer.epoch + 1 if pointer else 1
+        self._epoch += 1
+        return self._epoch
 
     def _hosts(self) -> list[Host]:
-        return [*filter(None, (self._host, self._successor)), *self._leaving]
+        return list(filter(None, (self._active, self._spare, self._successor)))
+
+    def _processes(self) -> list[Host]:
+        return [*self._hosts(), *self._leaving]
+
+
+def _are_same(one: Pointer, other: Pointer | Promotion) -> bool:
+    return (one.version, one.manifest_sha256) == (other.version, other.manifest_sha256)

@@ -69,26 +69,37 @@ class Endpoint:
             raise RuntimeError("the endpoint was asked before it was opened")
         return self._champion
 
-    def open(self, manifest_sha256: str | None = None) -> None:
+    def open(self) -> None:
         """Load the version that the bento carries and start to capture; once.
+
+        Raises what `load_champion` raises.
+        """
+        if self._champion is None:
+            self.load()
+            self.capture()
+
+    def load(self, manifest_sha256: str | None = None) -> None:
+        """Load the version that the bento carries; it may answer, and is not captured yet.
 
         The hash is what the bento itself says unless somebody knows better. Raises what
         `load_champion` raises.
         """
-        if self._champion is not None:
-            return
         from .swap import load_champion  # seconds of imports that a build can do without
 
         self.wire.warm()
         bundle = self.bundle
         require_environment(bundle.requirements)
+        if self._environment.spool is not None:
+            self._redactor = redactor_for(self._environment, bundle, self.contract)
         sha256 = manifest_sha256 or bundle.manifest_sha256
         self.swap(load_champion(self.source, bundle.version, sha256, self.device))
+
+    def capture(self) -> None:
+        """Begin to capture and to trace; a spare process does so only when its time has come."""
         spool = self._environment.spool
         if spool is None:
             logger.warning("TRIMTAB_SPOOL is not set: requests are answered and not captured")
         else:
-            self._redactor = redactor_for(self._environment, bundle, self.contract)
             self._writer = SegmentWriter(spool)
         if self._environment.exports_traces:
             from .tracing import Tracer  # the SDK is heavy, and most do without

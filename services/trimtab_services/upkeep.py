@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from trimtab.adapters.log_upkeep import GRACE_SECONDS
@@ -23,7 +24,7 @@ from trimtab.settings import Settings, load
 from trimtab.supervisor import CHILD_ENVIRONMENT
 
 from .erasing import Eraser, asked
-from .inheritance import end_with_parent
+from .inheritance import begin_child
 from .pruning import prune
 
 logger = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Upkeep:
             [sys.executable, "-m", __name__, str(self._settings.folder), *self._models],
             stdin=subprocess.DEVNULL,
             env={**os.environ, **CHILD_ENVIRONMENT, "TRIMTAB_HOME": home},
-            preexec_fn=end_with_parent,
+            preexec_fn=partial(begin_child, os.getpid()),
         )
 
 

@@ -1,180 +1,35 @@
-"""The services' worker: one endpoint a model, kept running, up to date and captured."""
+"""The services' worker: one endpoint a model, kept running, up to date and captured.
+
+Two threads share the work. This one starts and ends processes and waits for nothing else, so that
+a spare takes over at once; the other keeps the books: the database, the log, the disk.
+"""
 
 import logging
+import select
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from trimtab.adapters.opening import open_clock, open_database, open_log
 from trimtab.errors import TrimtabError
-from trimtab.ports import Clock, Database, InferenceLog, Stores
-from trimtab.records.contracts import Contract
-from trimtab.records.endpoints import EndpointStatus
-from trimtab.records.keys import Admission, admit
-from trimtab.records.ledger import LedgerEntry
 from trimtab.settings import Settings, load
 
-from .backoff import Backoff
-from .bundle import read_contract, source_of
-from .keys import write_admission
-from .listening import PATIENCE_SECONDS, listen
+from .chronicle import Standing
+from .crew import Crew
 from .nursery import Nursery
-from .reconcile import Happened, Keeper
-from .shipper import Shipper, ShipReport
 from .upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.05
-LOOK_SECONDS = 0.5
+READ_SECONDS = 0.25
+SHIP_SECONDS = 0.5
 END_SECONDS = 8.0
 """Within this the endpoints have finished what was under way; the supervisor waits for ten."""
-
-
-class Attendant:
-    """Looks after one model: its endpoint, its captured requests and what is known of both."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        model: str,
-        database: Database,
-        log: InferenceLog,
-        clock: Clock,
-        nursery: Nursery,
-        patience: float = PATIENCE_SECONDS,
-    ) -> None:
-        """Take a model's spool and port. Raises SpoolTakenError and what `listen` raises."""
-        self.trouble = ""
-        """What went wrong in the last turn."""
-        self._settings = settings
-        self._model = model
-        self._database = database
-        self._clock = clock
-        with database.transaction() as stores:
-            known = stores.endpoints.get(model)
-            admission = self._admit(stores)
-        self._announced = known.version if known else None
-        self._shipped_through = known.shipped_through if known else None
-        with ExitStack() as undoing:
-            self._shipper = Shipper(settings.home.spool(model), model, log, self._contract)
-            undoing.callback(self._shipper.close)
-            write_admission(settings.home.keys(model), admission)  # before any process starts
-            has_keys = bool(admission.keys)
-            listening = undoing.enter_context(listen(settings, model, patience, has_keys=has_keys))
-            self.keeper = Keeper(settings, model, listening, nursery)
-            undoing.pop_all()
-
-    def look(self) -> None:
-        """Read what is wanted, ship what was captured, and write down how things are."""
-        with self._database.transaction() as stores:
-            self.keeper.want(stores.promotions.current(self._model))
-            admission = self._admit(stores)
-        write_admission(self._settings.home.keys(self._model), admission)
-        before = self._clock.now()
-        report = self._shipper.ship()
-        if report.pending_bytes == 0:
-            self._shipped_through = before
-        self._write(report)
-
-    def finish(self, deadline: float) -> None:
-        """Wait for the endpoint's end and ship what it captured last."""
-        self.keeper.wait(deadline)
-        self.look()
-        self._shipper.close()
-
-    def _admit(self, stores: Stores) -> Admission:
-        return admit(stores.keys.of(self._model), datetime.now(UTC))
-
-    def _write(self, report: ShipReport) -> None:
-        keeper = self.keeper
-        status = EndpointStatus(
-            model=self._model,
-            url=_url(self._settings, self._model),
-            version=keeper.version,
-            device=keeper.device if keeper.version else None,
-            answered=report.answered,
-            captured=report.captured,
-            dropped=report.dropped,
-            shipped_through=self._shipped_through,
-            seen_at=datetime.now(UTC),
-            note=keeper.note,
-        )
-        happened = keeper.happened()
-        with self._database.transaction() as stores:
-            for entry in filter(self._is_news, happened):
-                stores.ledger.append(self._entry(entry))
-            stores.endpoints.put(status)
-        self._announced = next(
-            (h.version for h in reversed(happened) if h.event == "version served"), self._announced
-        )
-
-    def _is_news(self, happened: Happened) -> bool:
-        """A worker that was started again need not announce what answered before."""
-        return happened.event != "version served" or happened.version != self._announced
-
-    def _entry(self, happened: Happened) -> LedgerEntry:
-        return LedgerEntry(
-            at=self._clock.now(),
-            actor="services",
-            event=happened.event,
-            model=self._model,
-            subject=happened.version,
-            reasons=happened.reasons,
-        )
-
-    def _contract(self, version: str) -> Contract:
-        return read_contract(source_of(self._settings.home.bento(self._model, version)))
-
-
-@dataclass(kw_only=True)
-class Crew:
-    """The attendants of some models; one that cannot be attended does not keep the others."""
-
-    settings: Settings
-    database: Database
-    log: InferenceLog
-    clock: Clock
-    nursery: Nursery
-    attendants: list[Attendant] = field(default_factory=list)
-    missing: dict[str, Backoff] = field(default_factory=dict)
-    """The models without an attendant, which are tried again."""
-
-    def gather(self, models: Sequence[str]) -> None:
-        """Begin with every model that can be attended. Raises the first error when none can."""
-        errors = [error for model in models if (error := self._try(model, PATIENCE_SECONDS))]
-        if errors and not self.attendants:
-            raise errors[0]
-
-    def complete(self) -> None:
-        """Try again where it is time."""
-        for model in [model for model, trouble in self.missing.items() if trouble.is_due]:
-            self._try(model, 0.0)
-
-    def _try(self, model: str, patience: float) -> Exception | None:
-        parts = (self.settings, model, self.database, self.log, self.clock, self.nursery)
-        try:
-            self.attendants.append(Attendant(*parts, patience))
-        except Exception as error:
-            if model not in self.missing:
-                logger.exception("%s cannot be attended; it is tried again", model)
-            self.missing.setdefault(model, Backoff()).failed()
-            self._tell(model, f"it is not attended: {error}")
-            return error
-        self.missing.pop(model, None)
-        return None
-
-    def _tell(self, model: str, note: str) -> None:
-        """Let the status of a model say why nothing is known of it."""
-        with suppress(Exception), self.database.transaction() as stores:
-            if known := stores.endpoints.get(model):
-                stores.endpoints.put(replace(known, version=None, device=None, note=note))
 
 
 class Ending:
@@ -202,73 +57,61 @@ def run(
     nursery, upkeep = Nursery(), Upkeep(settings, models)
     try:
         crew = Crew(settings=settings, database=database, log=log, clock=clock, nursery=nursery)
+        over = threading.Event()
+        books = threading.Thread(target=_keep_books, args=(crew, over), name="books", daemon=True)
         try:
             crew.gather(models)
-            _attend_all(crew, upkeep, ending, told)
+            books.start()
+            _tend_all(crew, upkeep, ending, told)
         finally:
-            _finish(crew.attendants)
+            deadline = time.monotonic() + END_SECONDS
+            over.set()
+            crew.end()
+            if books.ident is not None:
+                books.join(END_SECONDS)
+            crew.finish(deadline, is_alone=not books.is_alive())
     finally:
         upkeep.end()
         nursery.end()
 
 
-def _attend_all(
-    crew: Crew,
-    upkeep: Upkeep,
-    ending: Ending,
-    told: Callable[[str, str], None],
-) -> None:
+def _keep_books(crew: Crew, over: threading.Event) -> None:
+    next_time = 0.0
+    while not over.wait(READ_SECONDS):
+        crew.complete()
+        if is_time := time.monotonic() >= next_time:
+            next_time = time.monotonic() + SHIP_SECONDS
+        for attendant in crew.attendants:
+            attendant.keep_books(is_time)
+
+
+def _tend_all(crew: Crew, upkeep: Upkeep, ending: Ending, told: Callable[[str, str], None]) -> None:
     said: dict[str, str] = {}
-    next_look = 0.0
     while not ending.is_asked:
         crew.nursery.step()
-        crew.complete()
         upkeep.step()
-        if is_time := time.monotonic() >= next_look:
-            next_look = time.monotonic() + LOOK_SECONDS
-        for attendant in crew.attendants:
-            _attend(attendant, is_time)
-            model, words = attendant.keeper.model, _words(attendant.keeper)
+        for attendant in list(crew.attendants):
+            attendant.tend()
+            model, words = attendant.keeper.model, _words(attendant.keeper.standing)
             if words != said.get(model):
                 said[model] = words
                 told(model, words)
-        time.sleep(TICK_SECONDS)
+        _rest(crew.filenos())
 
 
-def _attend(attendant: Attendant, is_time_to_look: bool) -> None:
-    """One turn; a database or a disk that is away for a while must not end the endpoint."""
-    try:
-        attendant.keeper.step()
-        if is_time_to_look:
-            attendant.look()
-            attendant.trouble = ""
-    except Exception as error:
-        if attendant.trouble != (trouble := repr(error)):
-            logger.exception("looking after %s failed; it goes on", attendant.keeper.model)
-        attendant.trouble = trouble
+def _rest(filenos: Sequence[int]) -> None:
+    """Wait a moment, or until a process has something to say."""
+    poll = select.poll()
+    for fd in filenos:
+        poll.register(fd, select.POLLIN)
+    poll.poll(TICK_SECONDS * 1000)
 
 
-def _finish(attendants: Sequence[Attendant]) -> None:
-    deadline = time.monotonic() + END_SECONDS
-    for attendant in attendants:
-        attendant.keeper.end()
-    for attendant in attendants:
-        try:
-            attendant.finish(deadline)
-        except Exception:
-            logger.exception("what was captured last waits for the next start")
-
-
-def _url(settings: Settings, model: str) -> str:
-    serve = settings.model(model).serve
-    return f"http://{serve.host}:{serve.port}"
-
-
-def _words(keeper: Keeper) -> str:
-    if keeper.version is None:
-        return keeper.note or "starting"
-    words = f"version {keeper.version} answers on {keeper.device}"
-    return f"{words}; {keeper.note}" if keeper.note else words
+def _words(standing: Standing) -> str:
+    if standing.version is None:
+        return standing.note or "starting"
+    words = f"version {standing.version} answers on {standing.device}"
+    return f"{words}; {standing.note}" if standing.note else words
 
 
 def main() -> None:

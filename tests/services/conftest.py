@@ -43,9 +43,10 @@ from trimtab_services.bundle import (
     write_bundle,
     write_plan,
 )
-from trimtab_services.children import Host, HostReport
+from trimtab_services.children import Host
 from trimtab_services.keys import write_admission
 from trimtab_services.nursery import Channel, Nursery
+from trimtab_services.orders import HostReport
 from trimtab_services.pointer import Pointer
 
 MODEL = "late-arrival"
@@ -302,6 +303,7 @@ def serving(shelf: Shelf, version: str, settings: Settings) -> Iterator[Live]:
     write_admission(settings.home.keys(MODEL), Admission(closed=False))
     with free_socket() as listening:
         host = Host.start(settings, MODEL, pointer, listening)
+        host.accept()
         live = Live(host, Caller(listening.getsockname()[1]), settings)
         try:
             yield live

@@ -62,7 +62,7 @@ class Home:
         return self.root / "bentos" / model / version
 
     def serving(self, model: str) -> Path:
-        """The file that tells an endpoint's worker which bento to serve."""
+        """The file that remembers which bento an endpoint served last."""
         return self.root / "serving" / f"{model}.json"
 
     def keys(self, model: str) -> Path:

@@ -134,6 +134,8 @@ class ServeSettings(Section):
     keep_versions: Annotated[int, Field(ge=2)] = 5
     """So many champions, and so many of the newest versions, stay packaged on this machine; what
     comes back after that is fetched from MLflow and built again."""
+    spare: bool = True
+    """Keeps a second process with the version in memory, which takes over when the first dies."""
 
 
 class CaptureSettings(Section):

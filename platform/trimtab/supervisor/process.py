@@ -1,18 +1,17 @@
 """One child process: started in a group of its own, and never outliving its parent."""
 
 import asyncio
-import ctypes
 import os
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from trimtab.adapters.lifetime import end_with_parent
 from trimtab.settings import TELEMETRY_OFF
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
 _LOG_LIMIT = 16 << 20  # bytes; a larger log is set aside when its process starts again
 
 CHILD_ENVIRONMENT = {
@@ -66,7 +65,7 @@ class Child:
                     **CHILD_ENVIRONMENT,
                     **spec.environment,
                 },
-                preexec_fn=_own_group_until_parent_dies,
+                preexec_fn=partial(_own_group_until_parent_dies, os.getpid()),
             )
         return cls(spec, process)
 
@@ -95,7 +94,7 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
 
 
-def _own_group_until_parent_dies() -> None:
+def _own_group_until_parent_dies(parent: int) -> None:
     """Leave the terminal's group, so that Ctrl-C reaches the supervisor alone."""
     os.setsid()
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent(parent)

@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from trimtab.settings.environment import TELEMETRY_OFF
-from trimtab_services.inheritance import end_with_parent, passed_on
+from trimtab_services.inheritance import begin_child, passed_on
 
 from .accounting import tree
 
@@ -46,7 +47,7 @@ def running(
             cwd=folder,
             env={**passed_on(), **ENVIRONMENT, **environment},
             start_new_session=True,
-            preexec_fn=end_with_parent,
+            preexec_fn=partial(begin_child, os.getpid()),
         )
     try:
         yield process

@@ -1,14 +1,16 @@
 """The measuring itself: everybody in turn under one condition, then under the next, then again."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from trimtab_services.inheritance import end_with_parent
+from trimtab.adapters.lifetime import end_with_parent
 
 from .accounting import Machine, cpu_seconds, peak_megabytes, tree
 from .contenders import Contender
@@ -46,7 +48,8 @@ class Plan:
 @contextmanager
 def loading() -> Iterator[ProcessPoolExecutor]:
     """Keep the loader in a process of its own."""
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
+    begin = partial(end_with_parent, os.getpid())
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=begin) as pool:
         yield pool
 
 

@@ -17,7 +17,7 @@ import orjson
 import uvicorn
 
 from trimtab_services.bundle import read_bundle
-from trimtab_services.captured import CapturedRequest, CapturedRow, encode
+from trimtab_services.captured import CapturedRequest, encode
 from trimtab_services.segments import SegmentWriter
 from trimtab_services.swap import load_champion
 
@@ -52,17 +52,6 @@ class Floor:
         ]
         head = {"model": self.model, "version": self.champion.version, "request_id": request.hex()}
         text = orjson.dumps({**head, "predictions": told})
-        captured = [
-            CapturedRow(
-                prediction_id=id,
-                key=None,
-                time=received,
-                inputs=row,
-                prediction=said,
-                probabilities=share,
-            )
-            for id, row, said, share in zip(ids, rows, answers.predictions, shares, strict=True)
-        ]
         record = CapturedRequest(
             request_id=request.hex(),
             version=self.champion.version,
@@ -72,7 +61,11 @@ class Floor:
             source="",
             device=self.champion.device,
             detail=None,
-            rows=captured,
+            time=received,
+            columns=tuple(rows[0]),
+            inputs=[tuple(row.values()) for row in rows],
+            predictions=answers.predictions,
+            probabilities=shares,
         )
         self.writer.append(request, encode(record))
         return text
