@@ -1,10 +1,11 @@
 """The environment of an endpoint's process: read once here, and nowhere else."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from trimtab.records.devices import WantedDevice
 
 
 class ServingEnvironment(BaseSettings):
@@ -28,7 +29,7 @@ class ServingEnvironment(BaseSettings):
     """Hashes of the keys that callers may send, as `trimtab key export` writes them."""
     clock: Path | None = None
     """A file that holds the time of a replay; without it the system's clock counts."""
-    device: Literal["auto", "cpu", "cuda"] | None = None
+    device: WantedDevice | None = None
     """Where to compute; by default what the bento was built for."""
     max_rows: int | None = None
     """Most rows in one request; by default what the bento was built for."""

@@ -25,6 +25,7 @@ from .bundle import can_follow, source_of
 from .flood import log_to_stderr
 from .guard import App, Message, Receive, Scope, Send
 from .pointer import Pointer, read_pointer
+from .room import take_in
 from .service import Endpoint
 from .swap import load_champion
 
@@ -130,7 +131,7 @@ async def follow(path: Path, first: int, endpoint: Endpoint, reporter: Reporter)
 
 def _take_in(endpoint: Endpoint, pointer: Pointer) -> None:
     source, sha256 = source_of(pointer.bento), pointer.manifest_sha256
-    endpoint.swap(load_champion(source, pointer.version, sha256, endpoint.device))
+    take_in(endpoint, lambda: load_champion(source, pointer.version, sha256, endpoint.device))
 
 
 async def _serve(app: App, listening: socket.socket, started: Callable[[], None]) -> None:

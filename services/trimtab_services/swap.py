@@ -4,12 +4,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from trimtab.adapters.golden import GoldenReport, replay_golden
 from trimtab.adapters.manifest import verify_manifest
 from trimtab.adapters.predictor import Answers, Predictor
 from trimtab.errors import ExitCode, TrimtabError
+from trimtab.records.devices import WantedDevice
 
 from .bundle import VERSION_FOLDER
 
@@ -47,7 +48,7 @@ class Champion:
 
 
 def load_champion(
-    source: Path, version: str, manifest_sha256: str, device: Literal["auto", "cpu", "cuda"]
+    source: Path, version: str, manifest_sha256: str, device: WantedDevice
 ) -> Champion:
     """Load a version from a bento's sources: hash first, then parse, then prove.
 
