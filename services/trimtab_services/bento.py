@@ -27,6 +27,7 @@ from .bundle import (
     source_of,
     write_bundle,
 )
+from .image import UV_FILE, uv_settings
 from .inheritance import BASE_ENVIRONMENT
 from .nursery import Channel
 from .prove import Proof
@@ -168,6 +169,7 @@ def _context(
         capture_hash_keys=capture.hash_keys,
     )
     write_bundle(context, bundle)
+    (context / UV_FILE).write_text(uv_settings(with_hashes=False))
     return context
 
 

@@ -37,6 +37,7 @@ class ServingEnvironment(BaseSettings):
     """Where requests are captured; without it none is, and the log says so once."""
     bentoml_host: str | None = Field(default=None, validation_alias="BENTOML_HOST")
     """Where `bentoml serve` listens, unless its command line says otherwise."""
+    bentoml_port: int = Field(default=3000, ge=1, le=65535, validation_alias="BENTOML_PORT")
 
     @field_validator("api_key")
     @classmethod

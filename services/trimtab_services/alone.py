@@ -1,0 +1,49 @@
+"""A bento served by one process that ends when it cannot: what runs in a container.
+
+Run as `python -P -m trimtab_services.alone BENTO` with the bento's `src` as PYTHONPATH. It listens
+on BENTOML_HOST and BENTOML_PORT as `bentoml serve` does, and opens nothing else.
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from trimtab.errors import ExitCode
+
+from .bundle import read_bundle, source_of
+from .environment import ServingEnvironment
+from .flood import log_to_stderr
+from .host import Reporter, host
+from .pointer import Pointer
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """Take the port. Raises OSError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.create_server((address, port), family=family, backlog=2048)
+
+
+def main() -> None:
+    """Serve the bento that the command line names until SIGTERM."""
+    log_to_stderr()
+    bento = Path(sys.argv[1]).resolve()
+    try:
+        environment = ServingEnvironment()
+        bundle = read_bundle(source_of(bento))
+        listening = listen(environment.bentoml_host or "127.0.0.1", environment.bentoml_port)
+    except ValidationError as error:  # its own words show values
+        sys.exit("; ".join(str(part["msg"]) for part in error.errors(include_input=False)))
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{bento} is not served: {error}\n")
+        sys.exit(ExitCode.USAGE)
+    pointer = Pointer(
+        epoch=1, version=bundle.version, manifest_sha256=bundle.manifest_sha256, bento=bento
+    )
+    host(pointer, Path(os.devnull), listening, Reporter(None))  # no other version will follow
+
+
+if __name__ == "__main__":
+    main()
