@@ -6,6 +6,7 @@ from .bundle import Bundle
 from .image import NVIDIA, UV, base_image, has_python, python_image, python_version
 
 LOCK = "requirements.lock"
+SUMS = "SHA256SUMS"
 _USER = "10001:10001"
 _READY = "import urllib.request as r; r.urlopen('http://127.0.0.1:3000/readyz', timeout=3)"
 _PACKAGES = "--no-deps --only-binary :all:"
@@ -20,9 +21,10 @@ WORKDIR /build
 COPY {lock} ./
 RUN uv venv{venv} --python {python} /app/venv \\
     && uv pip install --python /app/venv {packages} --requirements {lock}
-COPY {archive} ./
+COPY {archive} {sums} ./
 # Nothing leaves this step but a bento that gives its trainer's answers with these packages.
-RUN python -m tarfile --filter data --extract {archive} /app/bento \\
+RUN sha256sum --check --ignore-missing --quiet {sums} \\
+    && python -m tarfile --extract {archive} /app/bento \\
     && PYTHONPATH=/app/bento/src /app/venv/bin/python -P -m trimtab_services.prove /app/bento \\
     && /app/venv/bin/python -m compileall -q /app/bento/src
 
@@ -76,6 +78,7 @@ def containerfile(bundle: Bundle, archive: str, *, has_hashes: bool) -> str:
         venv=" --managed-python" if is_own_python else "",
         packages=f"{_PACKAGES} --require-hashes" if has_hashes else _PACKAGES,
         lock=LOCK,
+        sums=SUMS,
         archive=archive,
         base=base,
         closing="" if is_own_python else "pip uninstall --yes --quiet pip && ",

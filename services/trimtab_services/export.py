@@ -16,11 +16,10 @@ from trimtab.records.versions import Manifest
 
 from .bento import PROOF_FILE
 from .bundle import VERSION_FOLDER, Bundle, read_bundle, source_of
-from .containerfile import LOCK, containerfile
+from .containerfile import LOCK, SUMS, containerfile
 from .image import UV_FILE, base_image, uv_settings
 
 BILL = "sbom.cdx.json"
-SUMS = "SHA256SUMS"
 _SECONDS = 300
 _LOCK_HEAD = "# Install with --no-deps: these are all, and nothing is left to be resolved.\n"
 
