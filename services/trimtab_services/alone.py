@@ -8,8 +8,10 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from trimtab.errors import ExitCode
 
@@ -26,6 +28,15 @@ def listen(address: str, port: int) -> socket.socket:
     return socket.create_server((address, port), family=family, backlog=2048)
 
 
+def _refuse(bento: Path, why: object) -> NoReturn:
+    sys.stderr.write(f"{bento} is not served: {why}\n")
+    sys.exit(ExitCode.USAGE)
+
+
+def _words(part: ErrorDetails) -> str:
+    return ": ".join([*map(str, part["loc"]), part["msg"]])
+
+
 def main() -> None:
     """Serve the bento that the command line names until SIGTERM."""
     log_to_stderr()
@@ -35,10 +46,9 @@ def main() -> None:
         bundle = read_bundle(source_of(bento))
         listening = listen(environment.bentoml_host or "127.0.0.1", environment.bentoml_port)
     except ValidationError as error:  # its own words show values
-        sys.exit("; ".join(str(part["msg"]) for part in error.errors(include_input=False)))
+        _refuse(bento, "; ".join(_words(part) for part in error.errors(include_input=False)))
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"{bento} is not served: {error}\n")
-        sys.exit(ExitCode.USAGE)
+        _refuse(bento, error)
     pointer = Pointer(
         epoch=1, version=bundle.version, manifest_sha256=bundle.manifest_sha256, bento=bento
     )

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trimtab.errors import ExitCode
 from trimtab_services.captured import CapturedRequest, decode
 from trimtab_services.export import Exported, export
 from trimtab_services.frames import FrameKind, scan
@@ -274,7 +275,7 @@ def test_the_image_does_not_start_for_others_without_a_key(machine: Machine) -> 
     process = machine.start(machine.entrypoint(), environment, stderr=subprocess.PIPE)
     _, complaint = process.communicate(timeout=60)
 
-    assert process.returncode != 0
+    assert process.returncode == ExitCode.USAGE
     assert "set TRIMTAB_API_KEY" in complaint
 
 

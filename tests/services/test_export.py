@@ -251,14 +251,16 @@ def test_the_number_of_a_bill_is_that_of_what_it_lists(bento: Path, bundle: Bund
     assert numbers[0] == numbers[1] != numbers[2]
 
 
-def test_an_export_takes_the_place_of_the_one_before(bento: Path, tmp_path: Path) -> None:
-    first = export(bento, tmp_path)
-    (first.folder / "SHA256SUMS").write_text("old")
-    second = export(bento, tmp_path)
+def test_an_export_takes_the_place_of_the_one_before(
+    exported: Exported, bento: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(exported.folder, tmp_path / exported.folder.name)
+    (tmp_path / exported.folder.name / "old").write_text("of the export before")
+    again = export(bento, tmp_path)
 
-    assert second.folder == first.folder
-    assert (second.folder / "SHA256SUMS").read_text() != "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["late-arrival-1"]
+    assert list(tmp_path.iterdir()) == [again.folder]
+    assert again.archive.read_bytes() == exported.archive.read_bytes()
+    assert not (again.folder / "old").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_said(bento: Path, tmp_path: Path) -> None:
