@@ -15,7 +15,7 @@ export MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR := false
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-fast test-long lint types imports isolate tests format \
+.PHONY: help setup demo test test-fast test-long lint types imports isolate tests gpu format \
 	bench-serving
 
 help: ## Show what you can do
@@ -39,6 +39,9 @@ test-long: setup ## The long tests: kills, floods and mutations by the million (
 
 tests: setup ## All tests but the long ones, as many at once as there are cores
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+gpu: setup ## Parity and throughput on a GPU; fails where there is none
+	TRIMTAB_TEST_GPU=required $(BIN)/pytest tests/gpu --capture=no $(ARGS)
 
 lint: setup ## Form and common faults of the code
 	$(BIN)/ruff format --check

@@ -27,6 +27,7 @@ from .bundle import (
     source_of,
     write_bundle,
 )
+from .image import UV_FILE, uv_settings
 from .inheritance import BASE_ENVIRONMENT
 from .nursery import Channel
 from .prove import Proof
@@ -169,6 +170,7 @@ def _context(
         max_body=serve.max_body,
     )
     write_bundle(context, bundle)
+    (context / UV_FILE).write_text(uv_settings(with_hashes=False))
     return context
 
 

@@ -12,11 +12,18 @@ from starlette.applications import Starlette
 
 from .bundle import Bundle
 from .guard import Guard
+from .image import (
+    NVIDIA,
+    UV_FILE,
+    base_image,
+    gpus_needed,
+    python_version,
+    uv_installation,
+    uv_removal,
+)
 from .reply import Arrival
 from .service import Endpoint
 from .wire import Wire
-
-_GPU_VISIBLE = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
 
 
 def request_spec(wire: Wire) -> type[BaseModel]:
@@ -66,13 +73,21 @@ def options(bundle: Bundle) -> dict[str, Any]:
         "tracing": {"excluded_urls": ".*"},
     }
     if bundle.device != "cpu":
-        chosen["envs"] = [{"name": name, "value": value} for name, value in _GPU_VISIBLE.items()]
-    if bundle.device == "cuda":
-        chosen["resources"] = {"gpu": 1}
+        chosen["envs"] = [{"name": name, "value": value} for name, value in NVIDIA.items()]
+    if gpus := gpus_needed(bundle.device):
+        chosen["resources"] = {"gpu": gpus}
     return chosen
 
 
 def image(bundle: Bundle) -> Any:
-    """Describe the container image; CUDA comes out of the wheels, so that one base serves all."""
-    described = bentoml.images.Image(lock_python_packages=False)  # the pins are complete
-    return described.python_packages(*bundle.requirements)
+    """Describe the image that `bentoml containerize` makes, as far as BentoML lets us."""
+    base = base_image(bundle.device)
+    described = bentoml.images.Image(
+        base_image=base,
+        distro="",  # of a distribution that it knows, BentoML installs compilers and git
+        python_version=python_version(),
+        lock_python_packages=False,  # the pins are complete
+    )
+    described.run(uv_installation(base)).build_include(UV_FILE)
+    described.python_packages(*bundle.requirements)
+    return described.run(uv_removal(base))

@@ -3,12 +3,12 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import trimtab
 import trimtab_services
 from trimtab.adapters.manifest import read_verified
 from trimtab.records.contracts import Contract
+from trimtab.records.devices import WantedDevice
 from trimtab.records.documents import from_json, to_json
 from trimtab.records.plans import ServingPlan
 
@@ -33,7 +33,7 @@ class Bundle:
     """Over the Trimtab sources in the bento."""
     requirements: tuple[str, ...]
     """Every distribution the endpoint needs, pinned."""
-    device: Literal["auto", "cpu", "cuda"]
+    device: WantedDevice
     max_rows: int
     max_body: int = 1 << 20
     capture_drop: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """`trimtab build` and `trimtab serve`: a version packaged, and a champion served."""
 
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,13 +16,22 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: trimtab build late-arrival. Exit code 3: the bento is refused.")
 @click.argument("model")
 @click.option("--version", help="The version to package. [default: the champion]")
+@click.option(
+    "--export",
+    "target",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder to put the bento into as an archive, ready to be deployed elsewhere.",
+)
 @project_option
-def build(settings: "Settings", model: str, version: str | None) -> None:
+def build(settings: "Settings", model: str, version: str | None, target: Path | None) -> None:
     """Package a version of MODEL as a bento, and prove it.
 
     The proof runs in a clean process with the bento's own code: the files must be those of the
     manifest, the packages those of the training run, and the golden rows must get the trainer's
     answers. A bento that fails is thrown away. Serve one anywhere with: bentoml serve FOLDER
+
+    An exported bento comes with its Containerfile, the lock of its packages, a bill of materials,
+    the proof and checksums; docs/deploy.md says how to run it.
     """
     from trimtab.adapters.opening import open_registry
 
@@ -36,7 +46,7 @@ def build(settings: "Settings", model: str, version: str | None) -> None:
     console.print(f"Requests are answered by its {proof.engine}: {proof.note}.")
     for difference in proof.differing:
         console.print(f"Worth knowing: {difference}.")
-    click.echo(folder)
+    click.echo(_export(folder, target) if target else folder)
 
 
 @click.command(epilog="Example: trimtab serve late-arrival. Several models at once: trimtab up.")
@@ -56,6 +66,16 @@ def serve(settings: "Settings", model: str) -> None:
     chosen = settings.model(model).serve
     console.print(f"{model} will answer at http://{chosen.host}:{chosen.port} - stop with Ctrl-C")
     run(settings, [model], ending, lambda _, what: console.print(what))
+
+
+def _export(bento: Path, target: Path) -> Path:
+    from .export import export
+
+    exported = export(bento, target)
+    if exported.unlocked:
+        console.print(f"The lock has versions and no hashes: {exported.unlocked}")
+    console.print(f"Exported: {', '.join(sorted(p.name for p in exported.folder.iterdir()))}.")
+    return exported.folder
 
 
 def _choose(

@@ -1,10 +1,11 @@
 """The environment of an endpoint's process: read once here, and nowhere else."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from trimtab.records.devices import WantedDevice
 
 
 class ServingEnvironment(BaseSettings):
@@ -28,7 +29,7 @@ class ServingEnvironment(BaseSettings):
     """Hashes of the keys that callers may send, as `trimtab key export` writes them."""
     clock: Path | None = None
     """A file that holds the time of a replay; without it the system's clock counts."""
-    device: Literal["auto", "cpu", "cuda"] | None = None
+    device: WantedDevice | None = None
     """Where to compute; by default what the bento was built for."""
     max_body: int | None = None
     """Most bytes in one request; by default what the bento was built for."""
@@ -38,6 +39,7 @@ class ServingEnvironment(BaseSettings):
     """Where requests are captured; without it none is, and the log says so once."""
     bentoml_host: str | None = Field(default=None, validation_alias="BENTOML_HOST")
     """Where `bentoml serve` listens, unless its command line says otherwise."""
+    bentoml_port: int = Field(default=3000, ge=1, le=65535, validation_alias="BENTOML_PORT")
 
     otlp_endpoint: str | None = Field(
         default=None,

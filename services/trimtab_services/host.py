@@ -27,6 +27,7 @@ from .bundle import can_follow, source_of
 from .flood import log_to_stderr
 from .orders import HostReport, Line
 from .pointer import Pointer
+from .room import take_in
 from .server import KEEP_ALIVE_SECONDS, Server
 from .service import Endpoint
 from .swap import load_champion
@@ -148,7 +149,7 @@ def _take_in(endpoint: Endpoint, pointer: Pointer) -> None:
     source, sha256 = source_of(pointer.bento), pointer.manifest_sha256
     if not can_follow(source, endpoint.source):
         raise RuntimeError("it needs a process of its own")
-    endpoint.swap(load_champion(source, pointer.version, sha256, endpoint.device))
+    take_in(endpoint, lambda: load_champion(source, pointer.version, sha256, endpoint.device))
 
 
 def host(pointer: Pointer, listening: socket.socket, line: Line) -> None:

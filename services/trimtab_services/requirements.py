@@ -85,6 +85,15 @@ def require_environment(requirements: Sequence[str]) -> list[str]:
     return minor
 
 
+def needed_by(name: str) -> set[str]:
+    """Name the distributions that one asks for, as it is installed here; none where it is not."""
+    try:
+        lines = distribution(name).requires or ()
+    except PackageNotFoundError:
+        return set()
+    return {canonicalize_name(needed.name) for needed in _needs(lines, set())}
+
+
 def _installed(roots: Iterable[str]) -> dict[str, str]:
     pins: dict[str, str] = {}
     waiting, seen = [Requirement(root) for root in roots], set[str]()

@@ -4,13 +4,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from trimtab.adapters.golden import GoldenReport, replay_golden
 from trimtab.adapters.lowering import CannotLowerError
 from trimtab.adapters.manifest import verify_manifest
 from trimtab.adapters.predictor import Answers, Predictor
 from trimtab.errors import ExitCode, TrimtabError
+from trimtab.records.devices import WantedDevice
 from trimtab.records.plans import ServingPlan
 
 from .bundle import VERSION_FOLDER, read_bundle, read_plan
@@ -59,7 +60,7 @@ class Champion:
 
 
 def load_champion(
-    source: Path, version: str, manifest_sha256: str, device: Literal["auto", "cpu", "cuda"]
+    source: Path, version: str, manifest_sha256: str, device: WantedDevice
 ) -> Champion:
     """Load a version from a bento's sources: hash first, then parse, then prove.
 

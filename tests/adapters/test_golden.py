@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 import skops.io
 
-from trimtab.adapters.golden import FILE, GoldenReport, replay_golden, write_golden
+from trimtab.adapters.golden import (
+    FILE,
+    GPU_TOLERANCE_OF_NUMBERS,
+    GPU_TOLERANCE_OF_SHARES,
+    GoldenReport,
+    replay_golden,
+    write_golden,
+)
 from trimtab.adapters.predictor import MODEL_FILE, Predictor
 
 from .conftest import MakeFolder
@@ -98,3 +105,37 @@ def test_no_golden_rows_are_no_proof(tmp_path: Path) -> None:
 
     assert not report.matches
     assert report.message == "there are no golden rows"
+
+
+@pytest.mark.parametrize("trees", [100, 1000])
+def test_the_order_in_which_leaves_are_added_moves_answers_by_less_than_a_gpu_may(
+    trees: int,
+) -> None:
+    random = np.random.default_rng(trees)
+    leaves = (random.normal(0, 10 / trees, (500, trees)) + random.normal(0, 1 / trees)).astype("f4")
+    orders = [leaves, leaves[:, ::-1], random.permuted(leaves, axis=1)]
+    # `cumsum` adds one after the other, as a predictor does; `sum` would add in pairs
+    sums = np.array([order.cumsum(axis=1, dtype="f4")[:, -1] for order in orders], dtype=float)
+    shares = 1 / (1 + np.exp(-sums))
+
+    assert 0 < np.ptp(shares, axis=0).max() < GPU_TOLERANCE_OF_SHARES / 10
+    assert np.ptp(sums, axis=0).max() < GPU_TOLERANCE_OF_NUMBERS / 4
+
+
+@pytest.mark.parametrize(("learner", "allowed"), [("linear", 1e-5), ("number", 1e-4)])
+def test_a_gpu_may_differ_more_than_the_cpu_and_not_much(
+    make_folder: MakeFolder, rows: pd.DataFrame, learner: str, allowed: float
+) -> None:
+    folder = make_folder(learner)
+    write_golden(folder, Predictor.load(folder, "cpu"), rows)
+    kept = pd.read_parquet(folder / FILE)
+    there = Predictor.load(folder, "cpu")
+    there.device = "cuda:1"  # what it says of itself is all that counts here
+
+    for factor, matches in ((0.5, True), (2.0, False)):
+        numbers = kept["(output 0)"].abs().clip(lower=1.0) if learner == "number" else 1.0
+        moved = kept.assign(**{"(output 0)": kept["(output 0)"] + factor * allowed * numbers})
+        moved.to_parquet(folder / FILE)
+        report = replay_golden(folder, there)
+        assert (report.matches, report.tolerance) == (matches, allowed)
+        assert not replay_golden(folder, Predictor.load(folder, "cpu")).matches

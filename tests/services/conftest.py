@@ -2,14 +2,11 @@
 
 import http.client
 import json
-import os
 import shutil
-import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -319,34 +316,6 @@ def live(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liv
     with serving(shelf, "1", settings) as live:
         assert live.hear().refused is None
         yield live
-
-
-@pytest.fixture
-def served(
-    tmp_path: Path, free_port: Callable[[], int]
-) -> Callable[..., AbstractContextManager[Caller]]:
-    """Runs a command that serves on `--port`, and ends it and all of its children."""
-
-    @contextmanager
-    def serve(command: list[str], environment: Mapping[str, str]) -> Iterator[Caller]:
-        port = free_port()
-        folder = tmp_path / "elsewhere"
-        folder.mkdir()
-        process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
-            env=dict(environment),
-            cwd=folder,
-            start_new_session=True,
-        )
-        caller = Caller(port)
-        try:
-            wait_until(lambda: caller.is_ready, "the endpoint to be ready")
-            yield caller
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
-
-    return serve
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,11 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from trimtab.errors import ExitCode, TrimtabError
 from trimtab.records.contracts import Contract
+from trimtab.records.devices import WantedDevice
 from trimtab.records.documents import from_json
 from trimtab.records.schema import Schema
 
-from .device import PROBES, DeviceChoice, resolve
+from .device import DeviceChoice, choose
 from .frames import FrameError, coerce
 from .lowering import Lowered, OddRowsError, lower
 
@@ -71,12 +72,13 @@ class Predictor:
         self.contract = contract
         self.device = choice.device
         self.device_note = choice.note
+        self.awaits_room = choice.awaits_room
         self._pipeline = pipeline
         self._choice = choice
         self._lowered = lowered
 
     @classmethod
-    def load(cls, folder: Path, device: Literal["auto", "cpu", "cuda"] = "auto") -> "Predictor":
+    def load(cls, folder: Path, device: WantedDevice = "auto") -> "Predictor":
         """Load a version's files, verified before by its manifest; nothing in them is executed.
 
         Raises UntrustedModelError for a model file with foreign types.
@@ -86,7 +88,8 @@ class Predictor:
             pipeline = skops.io.load(folder / MODEL_FILE, trusted=list(TRUSTED))
         except UntrustedTypesFoundException as error:
             raise UntrustedModelError(folder / MODEL_FILE, error) from None
-        return cls(contract, pipeline, _place(pipeline[-1], device))
+        size = (folder / MODEL_FILE).stat().st_size
+        return cls(contract, pipeline, _place(pipeline[-1], device, size))
 
     def lowered(self) -> "Predictor":
         """Give one that answers rows by the fast path. Raises CannotLowerError."""
@@ -148,11 +151,11 @@ def answers_of(contract: Contract, output: np.ndarray) -> Answers:
     return Answers(predictions=list(chosen), probabilities=output)
 
 
-def _place(learner: Any, wanted: Literal["auto", "cpu", "cuda"]) -> DeviceChoice:
+def _place(learner: Any, wanted: WantedDevice, size: int) -> DeviceChoice:
     """Move the last step of a pipeline to its device."""
     if not hasattr(learner, "get_booster"):
         return DeviceChoice(device="cpu", note="CPU: this kind of model has no GPU code")
-    choice = resolve(wanted, PROBES)
+    choice = choose(wanted, size)
     # On a single row a second thread doubles the CPU time and spoils the slowest answers.
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     learner.get_booster().set_param({"device": choice.device, "nthread": threads})

@@ -13,7 +13,7 @@ class EndpointStatus:
     version: str | None
     """The version that answers; None until one is ready."""
     device: str | None
-    """Where it computes: `cpu` or `cuda`."""
+    """Where it computes: `cpu`, `cuda` or `cuda:1`."""
     answered: int
     """Requests answered, refusals included, since the capture spool was made."""
     captured: int

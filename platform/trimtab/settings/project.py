@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from trimtab.records.contracts import Task
+from trimtab.records.devices import WantedDevice
 from trimtab.records.durations import Duration, Rate, RateSetting
 from trimtab.records.requests import Trigger
 
@@ -125,8 +126,9 @@ class ServeSettings(Section):
     """Anything but loopback needs a key: `trimtab key create`, or TRIMTAB_API_KEY."""
     port: Annotated[int, Field(ge=1, le=65535)] = 3000
     """Each model has an endpoint of its own, so each needs its own port."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """`auto` takes a GPU where there is one and says so when it falls back to the CPU."""
+    device: WantedDevice = "auto"
+    """`auto` takes a GPU where there is one, `cpu` none; `cuda` and `cuda:1` ask for the first and
+    the second that the process sees. Where it cannot be had, the CPU answers and says so."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """Most rows in one request."""
     max_body: Annotated[int, Field(ge=1024, le=64 << 20)] = 1 << 20
