@@ -39,11 +39,11 @@ class Quarantine:
 
         A file stays, empty if need be: its name tells the shipper how far it came.
         """
-        words = [word for name in _names(subject) for word in _spellings(name)]
+        names = _names(subject)
         erased = 0
         for path in self.files():
             lines = path.read_bytes().splitlines(keepends=True)
-            kept = [line for line in lines if not any(word in line for word in words)]
+            kept = [line for line in lines if not any(_has(line, name) for name in names)]
             if len(kept) < len(lines):
                 self.keep_only(path, kept)
                 erased += len(lines) - len(kept)
@@ -69,7 +69,7 @@ def _names(subject: Subject) -> set[str]:
     return {*subject.keys, *subject.prediction_ids, *requests} - {""}
 
 
-def _spellings(name: str) -> tuple[bytes, bytes]:
-    """Give a name as JSON has it, and as it is within text that was no request."""
-    plain = orjson.dumps(name)
-    return plain, plain.replace(b'"', b'\\"')
+def _has(line: bytes, name: str) -> bool:
+    """Tell whether a line has a name as a whole value, or anywhere if it holds no request."""
+    value = orjson.dumps(name)
+    return value in line or (line.startswith(b'{"unreadable"') and value[1:-1] in line)

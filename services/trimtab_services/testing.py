@@ -5,10 +5,13 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from trimtab.adapters.manifest import write_manifest
 from trimtab.errors import UnknownVersionError
 from trimtab.records.contracts import Contract, Task
+from trimtab.records.documents import to_json
 from trimtab.records.schema import Column, ColumnType, Schema
 
+from .bundle import CONTRACT_FILE, VERSION_FOLDER, Bundle, source_of, write_bundle
 from .captured import CapturedRequest, encode
 from .segments import SegmentWriter
 
@@ -55,3 +58,20 @@ def capture(spool: Path, *requests: tuple[bytes, bytes]) -> Path:
             writer.append(request_id, payload)
     (segment,) = set(spool.glob("*.seg")) - before
     return segment
+
+
+def put_contract(bento: Path, version: str = "1") -> None:
+    """Write as much of a bento as shipping its requests takes."""
+    folder = source_of(bento) / VERSION_FOLDER
+    folder.mkdir(parents=True)
+    (folder / CONTRACT_FILE).write_bytes(to_json(contract_of(version)))
+    bundle = Bundle(
+        model=MODEL,
+        version=version,
+        manifest_sha256=write_manifest(folder),
+        code_sha256="0" * 64,
+        requirements=(),
+        device="cpu",
+        max_rows=100,
+    )
+    write_bundle(source_of(bento), bundle)

@@ -17,18 +17,16 @@ from trimtab.adapters.parquet_log import ParquetLog
 from trimtab.adapters.sql import open_database
 from trimtab.adapters.sql.database import SqlDatabase
 from trimtab.cli.group import trimtab as command
-from trimtab.records.documents import to_json
 from trimtab.records.erasures import Erasure, Subject
 from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.settings import Environment, Settings, load
-from trimtab_services.bundle import source_of
 from trimtab_services.captured import CapturedRequest, encode
 from trimtab_services.erasing import Eraser, ask, asked, is_held
 from trimtab_services.quarantine import Quarantine
 from trimtab_services.segments import SegmentWriter
 from trimtab_services.shipper import Shipper
-from trimtab_services.testing import MODEL, NOON, contract_of
+from trimtab_services.testing import MODEL, NOON, contract_of, put_contract
 from trimtab_services.upkeep import expire, keep_up
 
 ANNA, BEN = "anna-of-the-north", "ben"
@@ -219,6 +217,17 @@ def test_short_keys_erase_no_strangers_from_quarantine(place: Place) -> None:
     assert quarantine.erase(Subject(prediction_ids=frozenset({f"{8:032x}-0"}))) == 1
 
 
+def test_what_cannot_even_be_read_goes_when_it_holds_the_name(place: Place) -> None:
+    with closing(SegmentWriter(place.spool)) as writer:
+        writer.append(bytes(16), b"\x00 no request, and yet of " + ANNA.encode())
+        writer.append(bytes(16), b"\x00 no request of anybody's")
+    place.ship()
+    assert place.eraser.erase(place.ask())
+
+    assert Quarantine(place.spool / "quarantine").requests == 1
+    assert set(place.names(ANNA)) <= {"trimtab.db-wal"}
+
+
 def test_hashed_keys_are_found_by_the_name_they_came_with(tmp_path: Path) -> None:
     settings = make(tmp_path, f"[models.{MODEL}.capture]\nhash_keys = true\n")
     database = open_database(settings.database_url)
@@ -227,9 +236,7 @@ def test_hashed_keys_are_found_by_the_name_they_came_with(tmp_path: Path) -> Non
         writer.append(*request(1, hashed, BEN))
         writer.append(*request(2, ANNA))  # from before the keys were hashed
     database.close()
-    source = source_of(settings.home.bento(MODEL, "1")) / "version"
-    source.mkdir(parents=True)
-    (source / "contract.json").write_bytes(to_json(contract_of("1")))
+    put_contract(settings.home.bento(MODEL, "1"))
     done = CliRunner().invoke(
         command, ["erase", MODEL, "--key", ANNA, "--project", str(tmp_path)],
         env={"TRIMTAB_HOME": str(tmp_path / "home")},

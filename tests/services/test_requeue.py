@@ -10,13 +10,11 @@ from trimtab.adapters.parquet_log import ParquetLog
 from trimtab.cli.group import trimtab as command
 from trimtab.errors import ExitCode
 from trimtab.records.contracts import Contract
-from trimtab.records.documents import to_json
 from trimtab.settings import Environment, Settings, load
-from trimtab_services.bundle import source_of
 from trimtab_services.quarantine import Quarantine
 from trimtab_services.requeue import Requeue
 from trimtab_services.shipper import Shipper
-from trimtab_services.testing import MODEL, capture, contract_of, request
+from trimtab_services.testing import MODEL, capture, contract_of, put_contract, request
 
 NONE: dict[str, Contract] = {}
 
@@ -47,12 +45,6 @@ def log_of(settings: Settings) -> ParquetLog:
     return ParquetLog(settings.inference_log)
 
 
-def give_bento(settings: Settings) -> None:
-    folder = source_of(settings.home.bento(MODEL, "1")) / "version"
-    folder.mkdir(parents=True)
-    (folder / "contract.json").write_bytes(to_json(contract_of("1")))
-
-
 def run(settings: Settings, *options: str) -> tuple[int, str]:
     arguments = ["quarantine", MODEL, "--project", str(settings.folder), *options]
     done = CliRunner().invoke(command, arguments, env={"TRIMTAB_HOME": str(settings.home.root)})
@@ -67,7 +59,7 @@ def logged(settings: Settings) -> list[int]:
 def test_the_command_says_why_and_logs_what_fits(settings: Settings) -> None:
     assert run(settings)[0] == ExitCode.REFUSED
     assert logged(settings) == []
-    give_bento(settings)
+    put_contract(settings.home.bento(MODEL, "1"))
     assert run(settings)[0] == ExitCode.REFUSED
     assert logged(settings) == []
     for _ in range(2):
@@ -101,7 +93,7 @@ def test_a_retry_that_is_killed_logs_nothing_twice(
 
 
 def test_what_was_quarantined_stays_done_for_the_shipper(settings: Settings) -> None:
-    give_bento(settings)
+    put_contract(settings.home.bento(MODEL, "1"))
     names = Quarantine(settings.home.spool(MODEL) / "quarantine").names()
     run(settings, "--retry")
 
