@@ -25,6 +25,7 @@ from .bentoml_service import guard_first
 from .bundle import can_follow, source_of
 from .flood import log_to_stderr
 from .guard import App, Message, Receive, Scope, Send
+from .heads import BoundedHttp
 from .pointer import Pointer, read_pointer
 from .service import Endpoint
 from .swap import load_champion
@@ -139,7 +140,7 @@ async def _serve(app: App, listening: socket.socket, started: Callable[[], None]
     config = uvicorn.Config(
         draining,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         lifespan="on",
         log_config=None,
         access_log=False,

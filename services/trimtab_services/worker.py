@@ -76,18 +76,23 @@ class Attendant:
         with self._database.transaction() as stores:
             self.keeper.want(stores.promotions.current(self._model))
             admission = self._admit(stores)
-        write_admission(self._settings.home.keys(self._model), admission)
-        before = self._clock.now()
-        report = self._shipper.ship()
-        if report.pending_bytes == 0:
-            self._shipped_through = before
-        self._write(report)
+        try:
+            write_admission(self._settings.home.keys(self._model), admission)
+        finally:  # a disk that is too full for keys may get room by shipping
+            self._ship()
 
     def finish(self, deadline: float) -> None:
         """Wait for the endpoint's end and ship what it captured last."""
         self.keeper.wait(deadline)
         self.look()
         self._shipper.close()
+
+    def _ship(self) -> None:
+        before = self._clock.now()
+        report = self._shipper.ship()
+        if report.pending_bytes == 0:
+            self._shipped_through = before
+        self._write(report)
 
     def _admit(self, stores: Stores) -> Admission:
         return admit(stores.keys.of(self._model), datetime.now(UTC))
