@@ -78,20 +78,22 @@ class Attendant:
     def keep_books(self, is_time_to_ship: bool) -> None:
         """Read what is wanted; now and then, and when the endpoint has changed, do all the rest."""
         try:
-            self.read()
-            if is_time_to_ship or self.keeper.standing != self._written:
-                self.look()
+            admission = self.read()
+            try:
+                write_admission(self._settings.home.keys(self._model), admission)
+            finally:  # a disk that is too full for keys may get room by shipping
+                if is_time_to_ship or self.keeper.standing != self._written:
+                    self.look()
         except Exception as error:
             self._complain("the books", error)
         else:
             self._troubles.pop("the books", None)
 
-    def read(self) -> None:
-        """Read what is wanted, and tell the endpoint whom to let in."""
+    def read(self) -> Admission:
+        """Read what is wanted, and give whom the endpoint lets in."""
         with self._database.transaction() as stores:
             self._wanted = (stores.promotions.current(self._model),)
-            admission = self._admit(stores)
-        write_admission(self._settings.home.keys(self._model), admission)
+            return self._admit(stores)
 
     def look(self) -> None:
         """Ship what was captured, and write down how things are."""

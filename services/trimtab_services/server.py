@@ -9,6 +9,7 @@ from types import FrameType
 import uvicorn
 
 from .guard import App, Message, Receive, Scope, Send
+from .heads import BoundedHttp
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than callers keep theirs, so that they are who closes."""
@@ -54,7 +55,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 self._draining,
                 loop="uvloop",
-                http="httptools",
+                http=BoundedHttp,
                 lifespan="on",
                 log_config=None,
                 access_log=False,
