@@ -60,7 +60,10 @@ class Upkeep:
             self._next_glance = now + (_RETRY_SECONDS if self._is_asked(now) else _GLANCE_SECONDS)
         if now >= self._next or (now >= self._next_glance and self._is_asked(now)):
             self._next = now + EVERY_SECONDS
-            self._process = self._start()
+            try:
+                self._process = self._start()
+            except OSError as error:  # no memory for a process just now: endpoints go first
+                logger.warning("upkeep was not started: %s", error)
 
     def end(self) -> None:
         """Stop it; whatever it was at is found again."""
