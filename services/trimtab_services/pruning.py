@@ -57,12 +57,11 @@ def kept(
     """Name the versions that must stay."""
     count = settings.model(model).serve.keep_versions
     champions = list(dict.fromkeys(promotion.version for promotion in history))
-    pointer = settings.home.serving(model)
-    pointers = [read_pointer(path) for path in (pointer, pointer.with_suffix(".served.json"))]
+    served = read_pointer(settings.home.serving(model))
     return {
         *champions[:count],
         *sorted(there, key=_age, reverse=True)[:count],
-        *(pointer.version for pointer in pointers if pointer is not None),
+        *([served.version] if served is not None else []),
     }
 
 

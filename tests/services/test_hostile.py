@@ -252,6 +252,7 @@ def target(shelf: Any, project: Any, caller: Any, wait: Any, tmp_path: Path) -> 
         try:
             pointer = Pointer(epoch=1, version="1", manifest_sha256=sha256, bento=bento)
             host = Host.start(settings, MODEL, pointer, listening)
+            host.accept()
         finally:
             os.dup2(ours, 2)
             os.close(ours)

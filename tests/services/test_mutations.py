@@ -22,7 +22,7 @@ from trimtab_services.bundle import VERSION_FOLDER, source_of
 from trimtab_services.children import Host
 from trimtab_services.keys import write_admission
 from trimtab_services.nursery import Nursery
-from trimtab_services.pointer import Pointer, write_pointer
+from trimtab_services.pointer import Pointer
 from trimtab_services.swap import load_champion
 
 MODEL = "late-arrival"
@@ -263,10 +263,12 @@ def test_an_endpoint_answers_on_whatever_becomes_of_the_next_version(
         def point(epoch: int, bento: Path) -> str | None:
             sha256 = shelf.hashes["2"]
             pointer = Pointer(epoch=epoch, version="2", manifest_sha256=sha256, bento=bento)
-            write_pointer(settings.home.serving(MODEL), pointer)
+            host.serve(pointer)
             return heard(host)
 
         try:
+            assert heard(host) is None
+            host.accept()
             assert heard(host) is None
             for number, mutation in enumerate(dict.fromkeys(MUTATIONS)):
                 bento = tmp_path / f"{number}"

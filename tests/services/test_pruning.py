@@ -58,10 +58,10 @@ def promote(database: SqlDatabase, *versions: str) -> None:
             stores.promotions.record(promotion)
 
 
-def serve(settings: Settings, version: str, suffix: str = ".json") -> None:
+def serve(settings: Settings, version: str) -> None:
     bento = settings.home.bento(MODEL, version)
     pointer = Pointer(epoch=1, version=version, manifest_sha256="0" * 64, bento=bento)
-    write_pointer(settings.home.serving(MODEL).with_suffix(suffix), pointer)
+    write_pointer(settings.home.serving(MODEL), pointer)
 
 
 def left(settings: Settings) -> list[int]:
@@ -74,16 +74,15 @@ def test_champions_the_served_and_the_newest_stay(
 ) -> None:
     promote(database, "1", "2", "4", "2")
     serve(settings, "7")
-    serve(settings, "6", ".served.json")
     for _ in range(2):
         prune(settings, MODEL, database, SystemClock())
 
-    assert left(settings) == [2, 4, 6, 7, 11, 12]
+    assert left(settings) == [2, 4, 7, 11, 12]
     copies = settings.home.version(MODEL, "x").parent
-    assert sorted(int(p.name) for p in copies.glob("[!.]*")) == [2, 4, 6, 7, 11, 12]
+    assert sorted(int(p.name) for p in copies.glob("[!.]*")) == [2, 4, 7, 11, 12]
     with database.transaction() as stores:
         (entry,) = stores.ledger.entries(MODEL)
-    assert (entry.event, entry.subject) == ("packages removed", "versions 1, 3, 5, 8, 9, 10")
+    assert (entry.event, entry.subject) == ("packages removed", "versions 1, 3, 5, 6, 8, 9, 10")
 
 
 def test_what_was_made_today_stays(settings: Settings, database: SqlDatabase) -> None:
