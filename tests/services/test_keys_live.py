@@ -48,10 +48,16 @@ class Running:
         return status
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def running(
-    tmp_path: Path, shelf: Any, project: Any, caller: Any, row: Any, wait: Wait
+    tmp_path_factory: pytest.TempPathFactory,
+    shelf: Any,
+    project: Any,
+    caller: Any,
+    row: Any,
+    wait: Wait,
 ) -> Iterator[Running]:
+    tmp_path = tmp_path_factory.mktemp("keys")
     settings: Settings = project(tmp_path / "project")
     shelf.lend(settings, "1")
     first = Promotion(
