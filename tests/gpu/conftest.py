@@ -71,7 +71,7 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Task, int], P
         kind = XGBRegressor if task is Task.REGRESSION else XGBClassifier
         learner = kind(n_estimators=trees, max_depth=6, learning_rate=0.05, n_jobs=2)
         prepare = ColumnTransformer(
-            [("place", OneHotEncoder(), ["place"])], remainder="passthrough"
+            [("place", OneHotEncoder(handle_unknown="ignore"), ["place"])], remainder="passthrough"
         )
         pipeline = Pipeline([("prepare", prepare), ("learn", learner)])
         pipeline.fit(frame, targets[task])
