@@ -19,6 +19,7 @@ from .bundle import read_bundle, source_of
 from .environment import ServingEnvironment
 from .flood import log_to_stderr
 from .host import host
+from .keys import Keyring
 from .orders import Line, Order
 from .pointer import Pointer
 
@@ -45,6 +46,7 @@ def main() -> None:
     try:
         environment = ServingEnvironment()
         bundle = read_bundle(source_of(bento))
+        Keyring(environment.api_key, environment.api_keys_file, environment.bentoml_host)
         listening = listen(environment.bentoml_host or "127.0.0.1", environment.bentoml_port)
     except ValidationError as error:  # its own words show values
         _refuse(bento, "; ".join(_words(part) for part in error.errors(include_input=False)))

@@ -36,7 +36,7 @@ LABEL org.opencontainers.image.title="{model}" \\
 RUN {closing}groupadd --gid 10001 trimtab \\
     && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin trimtab
 COPY --from=build /app /app
-# It listens to others, and so it starts only with TRIMTAB_API_KEY.
+# It listens to others, and so it starts only with TRIMTAB_API_KEY or TRIMTAB_API_KEYS_FILE.
 ENV PATH=/app/venv/bin:$PATH \\
     PYTHONPATH=/app/bento/src \\
     PYTHONUNBUFFERED=1 \\

@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder
 from xgboost import XGBClassifier, XGBRegressor
 
 from trimtab.adapters.cuda_driver import CudaDriver
@@ -21,6 +19,7 @@ from trimtab.adapters.predictor import CONTRACT_FILE, MODEL_FILE, Predictor
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import to_json
 from trimtab.records.schema import Column, ColumnType, Schema
+from trimtab_pipelines.preparation import for_trees
 
 NUMBERS = [f"n{i}" for i in range(30)]
 CLASSES: dict[Task, tuple[str, ...]] = {
@@ -68,25 +67,16 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Task, int], P
             Task.MULTICLASS: pd.qcut(score, 3, labels=False),
             Task.REGRESSION: score * 1000,
         }
-        kind = XGBRegressor if task is Task.REGRESSION else XGBClassifier
-        learner = kind(n_estimators=trees, max_depth=6, learning_rate=0.05, n_jobs=2)
-        prepare = ColumnTransformer(
-            [("place", OneHotEncoder(), ["place"])], remainder="passthrough"
-        )
-        pipeline = Pipeline([("prepare", prepare), ("learn", learner)])
-        pipeline.fit(frame, targets[task])
-        columns = tuple(
-            Column(name=name, type=ColumnType.DOUBLE, required=False) for name in NUMBERS
-        )
+        columns = [Column(name=n, type=ColumnType.DOUBLE, required=False) for n in NUMBERS]
         place = Column(name="place", type=ColumnType.STRING, required=True)
+        schema = Schema(columns=(*columns, place))
+        prepare, kinds = for_trees(schema, frame)
+        kind = XGBRegressor if task is Task.REGRESSION else XGBClassifier
+        grown = {"n_estimators": trees, "max_depth": 6, "learning_rate": 0.05, "n_jobs": 2}
+        learner = kind(feature_types=kinds, enable_categorical=True, **grown)
+        pipeline = Pipeline([("prepare", prepare), ("learn", learner)]).fit(frame, targets[task])
         folder = tmp_path_factory.mktemp(f"{task}-{trees}")
-        contract = Contract(
-            model="m",
-            task=task,
-            target="y",
-            schema=Schema(columns=(*columns, place)),
-            classes=CLASSES[task],
-        )
+        contract = Contract(model="m", task=task, target="y", schema=schema, classes=CLASSES[task])
         (folder / CONTRACT_FILE).write_bytes(to_json(contract))
         skops.io.dump(pipeline, folder / MODEL_FILE)
         write_golden(folder, Predictor.load(folder, "cpu"), table(300, seed=2))

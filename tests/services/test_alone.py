@@ -2,7 +2,6 @@
 
 import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,34 +9,38 @@ from typing import Any
 import pytest
 
 from trimtab.errors import ExitCode
-from trimtab_services.alone import listen
+from trimtab_services.alone import listen, main
 
 
-def alone(bento: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "trimtab_services.alone", str(bento)],
-        env={"PATH": os.defpath, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture
+def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Starts it in an environment, and gives what it says at its end."""
+
+    def start(bento: Path, **environment: str) -> str:
+        for name in [name for name in os.environ if name.startswith(("TRIMTAB_", "BENTOML_"))]:
+            monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["alone", str(bento)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == ExitCode.USAGE
+        said = capsys.readouterr().err
+        assert said.startswith(f"{bento} is not served: ")
+        return said
+
+    return start
 
 
-def test_a_folder_that_is_no_bento_is_named(tmp_path: Path) -> None:
-    done = alone(tmp_path)
-
-    assert done.returncode == ExitCode.USAGE
-    assert done.stderr.startswith(f"{tmp_path} is not served: ")
-    assert "Traceback" not in done.stderr
+def test_a_folder_that_is_no_bento_is_named(refusal: Any, tmp_path: Path) -> None:
+    assert "bundle.json" in refusal(tmp_path)
 
 
-def test_a_port_that_is_taken_is_said(shelf: Any) -> None:
+def test_a_port_that_is_taken_is_said(refusal: Any, shelf: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = alone(shelf.bento("1"), BENTOML_PORT=str(taken.getsockname()[1]))
+        said = refusal(shelf.bento("1"), BENTOML_PORT=str(taken.getsockname()[1]))
 
-    assert done.returncode == ExitCode.USAGE
-    assert "in use" in done.stderr
+    assert "in use" in said
 
 
 @pytest.mark.parametrize(
@@ -46,16 +49,17 @@ def test_a_port_that_is_taken_is_said(shelf: Any) -> None:
         ({"BENTOML_HOST": "0.0.0.0"}, "set TRIMTAB_API_KEY"),
         ({"TRIMTAB_DEVICE": "gpu0"}, "device: String should match pattern"),
         ({"TRIMTAB_API_KEY": " "}, "TRIMTAB_API_KEY is blank"),
+        ({"BENTOML_PORT": "0"}, "BENTOML_PORT: "),
+        ({"TRIMTAB_API_KEYS_FILE": "/no/such/file"}, "/no/such/file"),
     ],
 )
 def test_a_wrong_environment_is_said_without_its_values(
-    shelf: Any, environment: dict[str, str], said: str
+    refusal: Any, shelf: Any, environment: dict[str, str], said: str
 ) -> None:
-    done = alone(shelf.bento("1"), **environment)
+    complaint = refusal(shelf.bento("1"), **environment)
 
-    assert done.returncode == ExitCode.USAGE
-    assert said in done.stderr
-    assert "gpu0" not in done.stderr
+    assert said in complaint
+    assert "gpu0" not in complaint
 
 
 def test_it_listens_where_it_is_told() -> None:

@@ -312,7 +312,7 @@ def test_bentoml_takes_the_archive_and_serves_it_with_two_workers(
     assert process.returncode == 0, log.read_text()
     kept = [request for requests in requests_in(spool).values() for request in requests]
     assert sum(len(request.rows) for request in kept) == 120
-    assert sorted(request.status for request in kept) == [200] * 21 + [401]
+    assert [request.status for request in kept] == [200] * 21
     assert "TRIMTAB_SPOOL is not set" not in log.read_text()
     assert files_of(machine.root / "app") == before
 
