@@ -61,7 +61,7 @@ def trimtab_host(
         with complaints_in(folder):
             host = Host.start(subject.settings, subject.shape.model, pointer, listening, nursery)
         try:
-            seconds = await_answer(port, "/readyz", lambda: host.is_running) - began
+            seconds = _awaited(port, "/readyz", lambda: host.is_running, folder) - began
             spool = subject.settings.home.spool(subject.shape.model)
             yield _served(port, host.pid, seconds, spool)
         finally:
@@ -172,11 +172,15 @@ def _command(
     """Run a server and wait until it is ready; gives its process and the seconds it took."""
     began = monotonic()
     with running(argv, {**environment, "BENTOML_HOME": str(folder)}, folder) as process:
-        try:
-            seconds = await_answer(port, ready, lambda: process.poll() is None) - began
-        except NotServedError as error:
-            raise NotServedError(f"{error}; its last words:\n{last_words(folder)}") from None
-        yield process.pid, seconds
+        yield process.pid, _awaited(port, ready, lambda: process.poll() is None, folder) - began
+
+
+def _awaited(port: int, ready: str, is_alive: Callable[[], bool], folder: Path) -> float:
+    """Wait as `await_answer` does; a server that did not come up is quoted."""
+    try:
+        return await_answer(port, ready, is_alive)
+    except NotServedError as error:
+        raise NotServedError(f"{error}; its last words:\n{last_words(folder)}") from None
 
 
 def _bentoml() -> list[str]:

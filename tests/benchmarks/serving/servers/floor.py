@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import uvicorn
 
+from trimtab.records.schema import ColumnType
 from trimtab_services.bundle import read_bundle
 from trimtab_services.captured import CapturedRequest, encode
 from trimtab_services.segments import SegmentWriter
@@ -30,7 +31,10 @@ class Floor:
     def __init__(self, source: Path, spool: Path) -> None:
         bundle = read_bundle(source)
         self.champion = load_champion(source, bundle.version, bundle.manifest_sha256, "cpu")
-        self.classes = [str(name) for name in self.champion.predictor.contract.classes]
+        contract = self.champion.predictor.contract
+        self.classes = [str(name) for name in contract.classes]
+        columns = contract.schema.columns
+        self.times = [column.name for column in columns if column.type is ColumnType.DATETIME]
         self.model = bundle.model
         self.writer = SegmentWriter(spool)
 
@@ -39,6 +43,9 @@ class Floor:
         began, received = time.perf_counter_ns(), datetime.now(UTC)
         request = os.urandom(16)
         rows = orjson.loads(body)["rows"]
+        for name in self.times:
+            for row in rows:
+                row[name] = datetime.fromisoformat(row[name]).replace(tzinfo=UTC)
         answers = self.champion.answer(rows)
         shares = answers.probabilities.tolist() if answers.probabilities is not None else []
         ids = [f"{request.hex()}-{i}" for i in range(len(rows))]
