@@ -33,6 +33,13 @@ TRIMTAB = Contender(
 CONTENDERS = (
     TRIMTAB,
     Contender(
+        name="trimtab-table",
+        words="our endpoint, columns once and rows as lists",
+        role=Role.OURS,
+        start=starting.trimtab_host,
+        form=forms.TRIMTAB_TABLE,
+    ),
+    Contender(
         name="trimtab-bentoml",
         words="our bento under plain `bentoml serve`",
         role=Role.INFORMATION,
@@ -83,6 +90,6 @@ CONTENDERS = (
         words="raw ASGI loop, our predictor and capture",
         role=Role.PEER,
         start=starting.floor,
-        form=forms.TRIMTAB_ROWS,
+        form=forms.TRIMTAB_TABLE,
     ),
 )

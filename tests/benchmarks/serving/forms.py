@@ -52,6 +52,7 @@ def _flat(names: Sequence[str], cells: Cells) -> object:
 
 
 TRIMTAB_ROWS = Form(lambda names, cells: {"rows": _records(names, cells)}, _named)
+TRIMTAB_TABLE = Form(lambda names, cells: {"columns": names, "data": cells}, _named)
 MLFLOW_SPLIT = Form(
     lambda names, cells: {"dataframe_split": {"columns": names, "data": cells}},
     lambda answer: _second(answer["predictions"]),

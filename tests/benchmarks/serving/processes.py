@@ -26,6 +26,8 @@ ENVIRONMENT = {
 READY_SECONDS = 120.0
 _GENTLE_SECONDS = 8.0
 _POLL_SECONDS = 0.005
+_ANSWER_SECONDS = 2.0
+"""A listening socket takes callers in before a process serves them, and when none ever will."""
 
 
 class NotServedError(Exception):
@@ -90,7 +92,7 @@ def await_answer(port: int, path: str, is_alive: Callable[[], bool]) -> float:
 
 
 def _status(port: int, path: str) -> int | None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

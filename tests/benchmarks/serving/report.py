@@ -143,7 +143,7 @@ def _starts(results: Results) -> Table:
 
 def _swaps(results: Results) -> Table:
     head = ("swaps", "seconds", "answered", "lost", "slowest answer ms")
-    table = Table(title="Swap under load: pointer written to first answer", head=head)
+    table = Table(title="Swap under load: order given to first answer", head=head)
     seconds = _spread([s.seconds for s in results.swaps], digits=2)
     answered = str(sum(s.requests for s in results.swaps))
     worst = f"{max(s.worst_ms for s in results.swaps):.0f}"

@@ -64,7 +64,7 @@ class Swapped:
     """A swap under load."""
 
     seconds: float
-    """From the pointer's writing to the first answer of the new version."""
+    """From the supervisor's order to the first answer of the new version."""
     requests: int
     worst_ms: float
     """The slowest answer while it went on."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from trimtab.records.keys import Admission
 from trimtab_services.bundle import source_of
 from trimtab_services.children import Host
+from trimtab_services.keys import write_admission
 from trimtab_services.nursery import Nursery
-from trimtab_services.pointer import Pointer
 
 from .accounting import cpu_seconds, tree
 from .mlserver_environment import mlserver
@@ -45,25 +46,30 @@ Start = Callable[[Subject, Path], AbstractContextManager[Served]]
 
 
 @contextmanager
-def trimtab_host(
+def trimtab_host(subject: Subject, folder: Path) -> Iterator[Served]:
+    """Our endpoint's process, as `trimtab serve` starts it."""
+    with hosted(subject, folder) as (_, served):
+        yield served
+
+
+@contextmanager
+def hosted(
     subject: Subject, folder: Path, nursery: Nursery | None = None
-) -> Iterator[Served]:
-    """Our endpoint's process, as `trimtab serve` starts it: forked if there is a nursery."""
-    first = subject.first
-    pointer = Pointer(
-        epoch=1, version=first.number, manifest_sha256=first.manifest_sha256, bento=first.bento
-    )
+) -> Iterator[tuple[Host, Served]]:
+    """The same, with the handle that its supervisor holds; forked if there is a nursery."""
+    settings, model = subject.settings, subject.shape.model
+    write_admission(settings.home.keys(model), Admission(closed=False))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(2048)
         port = listening.getsockname()[1]
         began = monotonic()
         with complaints_in(folder):
-            host = Host.start(subject.settings, subject.shape.model, pointer, listening, nursery)
+            host = Host.start(settings, model, subject.first.pointer(epoch=1), listening, nursery)
+        host.accept()
         try:
-            seconds = await_answer(port, "/readyz", lambda: host.is_running) - began
-            spool = subject.settings.home.spool(subject.shape.model)
-            yield _served(port, host.pid, seconds, spool)
+            seconds = _awaited(port, "/readyz", lambda: host.is_running, folder) - began
+            yield host, _served(port, host.pid, seconds, settings.home.spool(model))
         finally:
             host.end()
             host.wait(_END_SECONDS)
@@ -172,11 +178,15 @@ def _command(
     """Run a server and wait until it is ready; gives its process and the seconds it took."""
     began = monotonic()
     with running(argv, {**environment, "BENTOML_HOME": str(folder)}, folder) as process:
-        try:
-            seconds = await_answer(port, ready, lambda: process.poll() is None) - began
-        except NotServedError as error:
-            raise NotServedError(f"{error}; its last words:\n{last_words(folder)}") from None
-        yield process.pid, seconds
+        yield process.pid, _awaited(port, ready, lambda: process.poll() is None, folder) - began
+
+
+def _awaited(port: int, ready: str, is_alive: Callable[[], bool], folder: Path) -> float:
+    """Wait as `await_answer` does; a server that did not come up is quoted."""
+    try:
+        return await_answer(port, ready, is_alive)
+    except NotServedError as error:
+        raise NotServedError(f"{error}; its last words:\n{last_words(folder)}") from None
 
 
 def _bentoml() -> list[str]:

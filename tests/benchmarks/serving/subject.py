@@ -10,6 +10,7 @@ from pathlib import Path
 from trimtab.records.documents import from_json
 from trimtab.settings import Environment, Settings, load
 from trimtab_services.bundle import VERSION_FOLDER, installed_code, read_bundle, source_of
+from trimtab_services.pointer import Pointer
 
 from .shapes import SHAPES, Shape
 
@@ -45,6 +46,15 @@ class Version:
     def files(self) -> Path:
         """The folder of the MLflow model, as the registry has it."""
         return source_of(self.bento) / VERSION_FOLDER
+
+    def pointer(self, *, epoch: int) -> Pointer:
+        """Point an endpoint's process at it."""
+        return Pointer(
+            epoch=epoch,
+            version=self.number,
+            manifest_sha256=self.manifest_sha256,
+            bento=self.bento,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

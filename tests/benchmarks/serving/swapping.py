@@ -7,7 +7,6 @@ from pathlib import Path
 
 from trimtab_services.bundle import installed_code
 from trimtab_services.nursery import Nursery
-from trimtab_services.pointer import Pointer, write_pointer
 
 from .contenders import Contender
 from .loader import Order, load
@@ -15,7 +14,7 @@ from .processes import NotServedError, complaints_in
 from .questions import Questions
 from .results import Condition, Started, Swapped
 from .rounds import FailedRequestsError
-from .starting import started, trimtab_host
+from .starting import hosted, started
 from .subject import Subject
 
 _CONNECTIONS = 16
@@ -37,7 +36,7 @@ def warm_starts(subject: Subject, folder: Path, times: int) -> list[Started]:
             time.sleep(0.05)
         found = []
         for _ in range(times):
-            with trimtab_host(subject, folder, nursery) as served:
+            with hosted(subject, folder, nursery) as (_, served):
                 found.append(started(subject, "trimtab, forked warm", served))
         return found
     finally:
@@ -52,9 +51,8 @@ def swaps(
     Raises NotServedError, and FailedRequestsError when a single request was lost.
     """
     bodies = Questions.of(subject, 1).bodies(contender)
-    file = subject.settings.home.serving(subject.shape.model)
     found = []
-    with trimtab_host(subject, folder) as served:
+    with hosted(subject, folder) as (host, served):
         for epoch in range(2, 2 + times):
             wanted = subject.versions[(epoch + 1) % 2]
             order = Order(
@@ -65,16 +63,10 @@ def swaps(
                 seconds=_LOAD_SECONDS,
                 marker=f'"version":"{wanted.number}"'.encode(),
             )
-            pointer = Pointer(
-                epoch=epoch,
-                version=wanted.number,
-                manifest_sha256=wanted.manifest_sha256,
-                bento=wanted.bento,
-            )
             answers = loader.submit(load, order)
             time.sleep(_BEFORE_SECONDS)
-            written = time.monotonic()
-            write_pointer(file, pointer)
+            ordered = time.monotonic()
+            host.serve(wanted.pointer(epoch=epoch))
             loaded = answers.result()
             if loaded.errors:
                 raise FailedRequestsError("swap", Condition(rows=1, connections=16), loaded)
@@ -82,7 +74,7 @@ def swaps(
                 raise NotServedError(f"version {wanted.number} did not answer after the swap")
             found.append(
                 Swapped(
-                    seconds=loaded.marked_at - written,
+                    seconds=loaded.marked_at - ordered,
                     requests=loaded.requests,
                     worst_ms=loaded.worst_ms,
                 )

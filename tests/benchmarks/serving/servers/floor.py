@@ -16,6 +16,8 @@ from typing import Any
 import orjson
 import uvicorn
 
+from trimtab.records.rows import Rows
+from trimtab.records.schema import ColumnType
 from trimtab_services.bundle import read_bundle
 from trimtab_services.captured import CapturedRequest, encode
 from trimtab_services.segments import SegmentWriter
@@ -30,7 +32,11 @@ class Floor:
     def __init__(self, source: Path, spool: Path) -> None:
         bundle = read_bundle(source)
         self.champion = load_champion(source, bundle.version, bundle.manifest_sha256, "cpu")
-        self.classes = [str(name) for name in self.champion.predictor.contract.classes]
+        contract = self.champion.predictor.contract
+        self.classes = [str(name) for name in contract.classes]
+        columns = contract.schema.columns
+        self.names = contract.schema.names
+        self.times = [i for i, column in enumerate(columns) if column.type is ColumnType.DATETIME]
         self.model = bundle.model
         self.writer = SegmentWriter(spool)
 
@@ -38,17 +44,19 @@ class Floor:
         """Predict, capture, answer."""
         began, received = time.perf_counter_ns(), datetime.now(UTC)
         request = os.urandom(16)
-        rows = orjson.loads(body)["rows"]
-        answers = self.champion.answer(rows)
+        values = orjson.loads(body)["data"]
+        for row in values:
+            for place in self.times:
+                row[place] = datetime.fromisoformat(row[place]).replace(tzinfo=UTC)
+        answers = self.champion.answer(Rows(self.names, values))
         shares = answers.probabilities.tolist() if answers.probabilities is not None else []
-        ids = [f"{request.hex()}-{i}" for i in range(len(rows))]
         told = [
             {
-                "prediction_id": id,
+                "prediction_id": f"{request.hex()}-{i}",
                 "prediction": said,
                 "probabilities": dict(zip(self.classes, share, strict=True)),
             }
-            for id, said, share in zip(ids, answers.predictions, shares, strict=True)
+            for i, (said, share) in enumerate(zip(answers.predictions, shares, strict=True))
         ]
         head = {"model": self.model, "version": self.champion.version, "request_id": request.hex()}
         text = orjson.dumps({**head, "predictions": told})
@@ -62,8 +70,8 @@ class Floor:
             device=self.champion.device,
             detail=None,
             time=received,
-            columns=tuple(rows[0]),
-            inputs=[tuple(row.values()) for row in rows],
+            columns=self.names,
+            inputs=values,
             predictions=answers.predictions,
             probabilities=shares,
         )
