@@ -16,6 +16,8 @@ from trimtab.records.reference import LABEL
 from trimtab.records.versions import ModelVersion
 from trimtab.settings import Home
 
+from .signature import require_signature
+
 
 class NotItselfError(ManifestError):
     """A version does not give the answers that its trainer got."""
@@ -87,7 +89,7 @@ def load_contender(
     """Fetch a version, verify its bytes, load it and replay its golden rows.
 
     `judged_sha256` is the hash in our own records, where there is one: what the registry says of
-    itself is not proof. Raises UnknownVersionError and ManifestError.
+    itself is not proof. Raises UnknownVersionError, ManifestError and UnsupportedSchemaError.
     """
     if judged_sha256 not in (None, version.manifest_sha256):
         raise ManifestError(
@@ -98,6 +100,7 @@ def load_contender(
         version.model, version.version, home.version(version.model, version.version)
     )
     predictor = Predictor.load(folder)
+    require_signature(folder, predictor.contract)
     report = replay_golden(folder, predictor)
     if not report.matches:
         raise NotItselfError(version, report.message)

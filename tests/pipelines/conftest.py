@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from mlflow.models import Model
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
@@ -26,6 +27,7 @@ from trimtab.records.versions import ModelVersion
 from trimtab.settings import Settings, load
 from trimtab.testing.memory_registry import MemoryRegistry, MemoryReports
 from trimtab_pipelines.bench import Bench
+from trimtab_pipelines.signature import signature_of
 
 MODEL = "late"
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -106,6 +108,7 @@ class Shop:
             classes=(False, True),
         )
         (folder / CONTRACT_FILE).write_bytes(to_json(contract))
+        Model(signature=signature_of(contract)).save(folder / "MLmodel")
         skops.io.dump(pipeline, folder / MODEL_FILE)
         frame.assign(**{"(label)": odds}).to_parquet(folder / "reference.parquet")
         write_golden(folder, Predictor.load(folder), frame.head(50))

@@ -52,6 +52,8 @@ def test_types_are_found_and_kept(values: Any, type_: ColumnType, required: bool
     [
         ([1, "a"], r"mixes types \(int, str\)"),
         ([[1], [2]], r"mixes types \(list\)"),
+        ([{"a": 1}, {"a": 2}], r"mixes types \(dict\)"),
+        ([np.zeros(3)] * 2, r"mixes types \(ndarray\)"),
         ([b"a", b"b"], "holds bytes, which is not served"),
         ([timedelta(1)] * 2, "holds timedelta"),
         ([1 + 2j] * 2, "holds complex"),

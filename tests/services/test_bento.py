@@ -3,18 +3,26 @@
 import shutil
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import skops.io
 
 from trimtab.adapters.manifest import write_manifest
+from trimtab.adapters.predictor import TRUSTED
 from trimtab.errors import ManifestError, UnknownVersionError
+from trimtab.policy.serving import batching_pays
 from trimtab_services.bento import RefusedBentoError, build, is_built, read_proof, run_proof
 from trimtab_services.bentoml_service import options
-from trimtab_services.bundle import can_follow, read_bundle, source_of, write_bundle
-from trimtab_services.requirements import compare, read_pins
+from trimtab_services.bundle import can_follow, read_bundle, read_plan, source_of, write_bundle
+from trimtab_services.environment import ServingEnvironment
+from trimtab_services.requirements import WrongEnvironmentError, compare, read_pins
+from trimtab_services.service import Endpoint
+from trimtab_services.swap import RefusedVersionError, load_champion
 
 MODEL = "late-arrival"
 
@@ -100,22 +108,93 @@ def test_bytes_that_were_not_judged_are_not_packed(shelf: Any) -> None:
     assert not is_built(shelf.settings.home.bento(MODEL, "2"), "0" * 64)
 
 
+def forge(bento: Path, to: Path, rows: slice, **changes: Any) -> Path:
+    """Copy a bento whose golden rows then say something else, sealed as if nothing were wrong."""
+    shutil.copytree(bento, to)
+    source = source_of(to)
+    version = source / "version"
+    golden = pd.read_parquet(version / "golden.parquet")
+    golden.loc[rows, "(output 0)"] += 0.125
+    golden.to_parquet(version / "golden.parquet")
+    (version / "manifest.json").unlink()
+    sealed = replace(read_bundle(source), manifest_sha256=write_manifest(version), **changes)
+    write_bundle(source, sealed)
+    return to
+
+
 def test_a_bento_that_answers_otherwise_than_its_trainer_is_not_proven(
     bento: Path, tmp_path: Path
 ) -> None:
-    forged = tmp_path / "bento"
-    shutil.copytree(bento, forged)
-    version = source_of(forged) / "version"
-    golden = pd.read_parquet(version / "golden.parquet")
-    golden.loc[:2, "(output 0)"] += 0.125
-    golden.to_parquet(version / "golden.parquet")
-    (version / "manifest.json").unlink()
-    bundle = read_bundle(source_of(forged))
-    write_bundle(source_of(forged), replace(bundle, manifest_sha256=write_manifest(version)))
-    proof = run_proof(forged, tmp_path / "neutral")
+    proof = run_proof(forge(bento, tmp_path / "bento", slice(0, 2)), tmp_path / "neutral")
 
     assert not proof.proven
     assert "3 of 100 golden rows differ" in proof.message
+    assert "row 0 by 1.2e-01, row 1 by 1.2e-01, row 2 by 1.2e-01" in proof.message
+    assert "Here: no package differs from those of the run" in proof.message
+
+
+def test_an_endpoint_that_answers_otherwise_says_what_differs_between_the_environments(
+    bento: Path, tmp_path: Path
+) -> None:
+    here = metadata.version("pandas")
+    older = f"pandas=={here.split('.')[0]}.0.0"
+    source = source_of(forge(bento, tmp_path / "bento", slice(7, 7), requirements=(older,)))
+
+    with pytest.raises(RefusedVersionError) as caught:
+        load_champion(source, "1", read_bundle(source).manifest_sha256, "cpu")
+    assert "row 7 by 1.2e-01" in str(caught.value)
+    assert f"Here: pandas is {here}, and the run had" in str(caught.value)
+
+
+def test_its_plan_is_measured_and_the_engine_it_names_answers(bento: Path) -> None:
+    source = source_of(bento)
+    plan, proof = read_plan(source), read_proof(bento)
+    champion = load_champion(source, "1", read_bundle(source).manifest_sha256, "cpu")
+
+    assert plan.engine == proof.engine == "lowered"
+    assert plan.lowered is not None
+    assert 0 < plan.lowered.one_row < plan.pipeline.one_row
+    assert plan.batching == batching_pays(plan.lowered)
+    assert champion.plan == plan
+
+
+def test_without_a_plan_nothing_is_served(bento: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bento"
+    shutil.copytree(bento, bare)
+    (source_of(bare) / "plan.json").unlink()
+    sha256 = read_bundle(source_of(bare)).manifest_sha256
+
+    with pytest.raises(FileNotFoundError, match=r"plan\.json"):
+        load_champion(source_of(bare), "1", sha256, "cpu")
+
+
+def test_a_fast_path_that_is_not_to_be_had_is_said_aloud_and_the_pipeline_answers(
+    tmp_path: Path, version_files: Any, row: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = tmp_path / "version"
+    version_files(version)
+    pipeline = skops.io.load(version / "model.skops", trusted=list(TRUSTED))
+    pipeline[0].transformer_weights = {"numbers": 1.0}
+    skops.io.dump(pipeline, version / "model.skops")
+    (version / "manifest.json").unlink()
+    champion = load_champion(tmp_path, "1", write_manifest(version), "cpu")
+
+    assert champion.plan.engine == "pipeline"
+    assert "groups of columns are weighted. The pipeline answers" in caplog.text
+    asked = {**row(), "scheduled": datetime(2013, 4, 1, 12, tzinfo=UTC)}
+    assert champion.answer([asked]).predictions in ([True], [False])
+
+
+def test_an_endpoint_does_not_start_where_packages_are_of_another_major_version(
+    bento: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "bento"
+    shutil.copytree(bento, elsewhere)
+    bundle = read_bundle(source_of(elsewhere))
+    write_bundle(source_of(elsewhere), replace(bundle, requirements=("numpy==1.26.4",)))
+
+    with pytest.raises(WrongEnvironmentError, match=r"numpy is .*, and the run had 1\.26\.4"):
+        Endpoint(source_of(elsewhere), ServingEnvironment()).open()
 
 
 def test_a_bento_is_refused_where_the_run_had_other_packages(shelf: Any, tmp_path: Path) -> None:
@@ -133,13 +212,12 @@ def test_a_bento_is_refused_where_the_run_had_other_packages(shelf: Any, tmp_pat
 
 
 def test_a_small_difference_of_packages_is_said_and_no_obstacle() -> None:
-    from importlib.metadata import version
-
-    major = version("pandas").split(".")[0]
-    fatal, minor = compare([f"pandas=={major}.0.0", f"numpy=={version('numpy')}"])
+    here = metadata.version("pandas")
+    major = here.split(".")[0]
+    fatal, minor = compare([f"pandas=={major}.0.0", f"numpy=={metadata.version('numpy')}"])
 
     assert fatal == []
-    assert minor == [f"pandas is {version('pandas')}, and the run had {major}.0.0"]
+    assert minor == [f"pandas is {here}, and the run had {major}.0.0"]
 
 
 def test_what_only_trains_is_no_requirement_of_an_endpoint(tmp_path: Path) -> None:

@@ -45,8 +45,10 @@ class Block:
 
 def blocks_of(prepare: Any, schema: Schema) -> tuple[Block, ...]:
     """Take a fitted ColumnTransformer apart. Raises CannotLowerError."""
-    if type(prepare) is not ColumnTransformer or prepare.transformer_weights:
+    if type(prepare) is not ColumnTransformer:
         raise CannotLowerError(f"the columns are prepared by {type(prepare).__name__}")
+    if prepare.transformer_weights:
+        raise CannotLowerError("groups of columns are weighted")
     known = {column.name: column for column in schema.columns}
     blocks = []
     for _, transformer, names in prepare.transformers_:
