@@ -19,7 +19,7 @@ from trimtab.settings import Settings
 if TYPE_CHECKING:
     from trimtab.records.promotions import Promotion
 
-    from .trial import Trial
+    from .contest import Contest
 
 _EXIT = {
     RequestState.PROMOTED: ExitCode.OK,
@@ -72,8 +72,8 @@ def train(settings: Settings, model: str, until: datetime | None) -> None:
         outcome = train_by_hand(
             bench, model, actor=_actor(), until=until, say=_teller(status.update)
         )
-    if outcome.trial:
-        _show(outcome.trial)
+    if outcome.contest:
+        _show(outcome.contest)
     ended = outcome.request
     _conclude(settings, model, ended.version, str(ended.state), ended.reasons)
     if ended.state is RequestState.WAITING:
@@ -106,10 +106,10 @@ def promote(settings: Settings, model: str, version: str, force: bool, why: str 
         from .by_hand import promote_by_hand
 
         found = promote_by_hand(open_bench(settings), model, version, actor=_actor(), override=why)
-    if found.trial:
-        _show(found.trial)
+    if found.contest:
+        _show(found.contest)
     if found.promotion is None:
-        reasons = found.trial.result.reasons if found.trial else ()
+        reasons = found.contest.result.reasons if found.contest else ()
         _conclude(settings, model, version, "not promoted", reasons)
         raise SystemExit(ExitCode.REFUSED)
     _moved(settings, found.promotion)
@@ -191,10 +191,10 @@ def _teller(update: Callable[[str], None]) -> Callable[[str], None]:
     return say
 
 
-def _show(trial: "Trial") -> None:
+def _show(contest: "Contest") -> None:
     from .gate_table import as_table
 
-    console.print(as_table(trial.result, trial.opponent))
+    console.print(as_table(contest.result, contest.opponent))
 
 
 def _moved(settings: Settings, promotion: "Promotion") -> None:
