@@ -1,4 +1,4 @@
-"""The contest for the crown: challenger and champion judged by the gate, and the answer written down."""
+"""The contest of a challenger with the champion, judged by the gate and written down."""
 
 import tempfile
 from dataclasses import dataclass
