@@ -1,4 +1,4 @@
-"""Canaries and shadows: what is compared, how they end, and that a death in between costs nothing."""
+"""Canaries and shadows: what is compared, how they end, and what a death in between costs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -111,7 +111,8 @@ class Traffic:
         with self.loop.database.transaction() as stores:
             evidence = stores.trials.evidence(trial.id)
         assert evidence is not None
-        return evidence.result
+        result: TrialResult = evidence.result
+        return result
 
     def reasons(self) -> tuple[str, ...]:
         with self.loop.database.transaction() as stores:
@@ -163,7 +164,7 @@ def test_a_shadow_goes_on_with_the_traffic_and_ends_when_its_time_is_over(
     seen = []
     for hour in (8, 16, 24):
         traffic.send("1", values(96, hour), begun + (hour - 8) * HOUR)
-        clock.moment = begun + (hour + 1) * HOUR
+        clock.moment = begun + hour * HOUR + timedelta(minutes=5)  # the allowed lateness
         trial = traffic.compare(trial)
         seen.append((traffic.result(trial).overall.rows, trial.is_running))
 
@@ -191,10 +192,9 @@ def test_a_process_that_dies_in_the_middle_leaves_a_comparison_that_goes_on_as_i
             if left[0] == 0:
                 raise KilledError
 
+        pace = Pace(5 * HOUR)
+        dying = Comparing(bench=traffic.loop.bench, log=traffic.log, say=die, pace=pace)
         with pytest.raises(KilledError):
-            dying = Comparing(
-                bench=traffic.loop.bench, log=traffic.log, say=die, pace=Pace(5 * HOUR)
-            )
             dying.catch_up(trial, is_last=True)
     traffic.compare(trial, is_last=True)
     found = traffic.result(trial)
