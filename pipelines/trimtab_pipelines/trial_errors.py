@@ -1,5 +1,7 @@
 """Why a trial cannot begin, go on or be shown."""
 
+from datetime import datetime
+
 from trimtab.errors import ExitCode, TrimtabError
 from trimtab.records.trials import Trial
 
@@ -41,3 +43,17 @@ class NoTrialError(TrimtabError):
             f'{model} VERSION --share 10% --why "..."'
         )
         self.model = model
+
+
+class NothingCapturedError(TrimtabError):
+    """The past that was asked for lies behind the last captured request."""
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, model: str, through: datetime) -> None:
+        super().__init__(
+            f"The requests of {model!r} are captured up to {through:%Y-%m-%d %H:%M} only: give a "
+            "longer --last, or start the endpoint: trimtab up"
+        )
+        self.model = model
+        self.through = through

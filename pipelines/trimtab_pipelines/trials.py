@@ -23,7 +23,12 @@ from .contenders import load_contender
 from .contest import find_version
 from .events import Event, entry
 from .trial_ends import end_trial
-from .trial_errors import NoTrialError, TrialRunningError, UnfitChallengerError
+from .trial_errors import (
+    NothingCapturedError,
+    NoTrialError,
+    TrialRunningError,
+    UnfitChallengerError,
+)
 from .trial_publishing import publish
 from .trial_words import title
 
@@ -44,7 +49,8 @@ def begin_trial(
 
     It goes on from now for as long as it `lasts`; with `last`, it takes captured requests of the
     past up to now instead. Raises UnknownVersionError, NoChampionError, UnfitChallengerError,
-    ManifestError, TrialRunningError and StaleEpochError; in each case nothing was begun.
+    ManifestError, NothingCapturedError, TrialRunningError and StaleEpochError; in each case
+    nothing was begun.
     """
     version = find_version(bench.registry, model, number)
     with bench.database.transaction() as stores:
@@ -53,7 +59,11 @@ def begin_trial(
         raise NoChampionError(model)
     _require_fit(bench, current, number, kind)
     now = bench.clock.now()
-    since = now - last if last else now
+    since, until = now, now + lasts if lasts else None
+    if last:
+        since, until = now - last, _captured_through(bench, model)
+        if until <= since:
+            raise NothingCapturedError(model, until)
     trial = Trial(
         id=uuid4().hex,
         model=model,
@@ -66,7 +76,7 @@ def begin_trial(
         why=why,
         began_at=now,
         since=since,
-        until=now if last else now + lasts if lasts else None,
+        until=until,
         share=share,
         compared_through=since,
     )
@@ -153,6 +163,14 @@ def unfit(champion: Contract, challenger: Contract, kind: TrialKind) -> str:
     if kind is TrialKind.CANARY and champion.schema != challenger.schema:
         return "its request is not that of the champion; try it as a shadow"
     return ""
+
+
+def _captured_through(bench: Bench, model: str) -> datetime:
+    """Find up to where the past is in the log."""
+    with bench.database.transaction() as stores:
+        status = stores.endpoints.get(model)
+    now = bench.clock.now()
+    return min(now, status.shipped_through) if status and status.shipped_through else now
 
 
 def _write(bench: Bench, trial: Trial) -> None:

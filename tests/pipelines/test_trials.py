@@ -26,7 +26,12 @@ from trimtab.testing.memory_log import MemoryLog
 from trimtab_pipelines.comparing import Comparing
 from trimtab_pipelines.pace import Pace
 from trimtab_pipelines.promotion import promote
-from trimtab_pipelines.trial_errors import NoTrialError, TrialRunningError, UnfitChallengerError
+from trimtab_pipelines.trial_errors import (
+    NothingCapturedError,
+    NoTrialError,
+    TrialRunningError,
+    UnfitChallengerError,
+)
 from trimtab_pipelines.trials import begin_trial, compare_now, end_by_hand, give_up, unfit
 
 Loop = Any  # the conftest's; it is no module that could be imported
@@ -216,6 +221,18 @@ def test_only_what_has_been_shipped_is_compared(traffic: Traffic) -> None:
 
     assert traffic.result(trial).overall.rows == 12, "five minutes apart, of the first hour"
     assert trial.compared_through == begun + HOUR
+
+
+def test_the_past_is_taken_as_far_as_it_was_shipped(traffic: Traffic) -> None:
+    now = traffic.loop.clock.now()
+    traffic.send("1", values(100), now - 30 * HOUR)
+    traffic.ship(now - 24 * HOUR)
+    with pytest.raises(NothingCapturedError):
+        traffic.begin(TrialKind.SHADOW, last=12 * HOUR)
+    ended = traffic.compare(traffic.begin(TrialKind.SHADOW, last=48 * HOUR), is_last=True)
+
+    assert (ended.is_running, ended.until) == (False, now - 24 * HOUR)
+    assert traffic.result(ended).overall.rows == 72
 
 
 def test_a_canary_compares_every_row_and_counts_what_callers_met(traffic: Traffic) -> None:

@@ -52,8 +52,11 @@ def make_plan(
     """Fix what is counted, by the champion's answers to a sample of its training rows.
 
     Its bins hold as many of those answers each; numbers agree within a tenth of their spread.
+    Raises ValueError when it answers none of them.
     """
-    output = champion.output
+    output = champion.output[champion.is_answer]
+    if not len(output):
+        raise ValueError("the champion answers none of its own training rows")
     columns: tuple[int, ...] = ()
     if contract.task.is_classification:
         likely = np.argsort(-output.sum(axis=0), kind="stable")[:_MOST_SCORES]
