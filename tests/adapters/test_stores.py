@@ -328,6 +328,8 @@ def test_the_migrations_make_the_tables_that_the_code_knows(database: SqlDatabas
         known = MigrationContext.configure(connection)
 
         assert compare_metadata(known, Table.metadata) == []
+
+
 def a_trial(id: str = "t1", model: str = "late", kind: TrialKind = TrialKind.CANARY) -> Trial:
     return Trial(
         id=id,
@@ -422,12 +424,6 @@ def test_of_eight_that_begin_a_trial_one_does(database: SqlDatabase) -> None:
 def test_a_canary_has_a_share_between_none_and_all(share: float | None) -> None:
     with pytest.raises(ValueError, match="share"):
         replace(a_trial(), share=share)
-
-
-def test_the_tables_are_those_that_the_migrations_make(database: SqlDatabase) -> None:
-    with database.engine.connect() as connection:
-        made = MigrationContext.configure(connection)
-        assert compare_metadata(made, Table.metadata) == []
 
 
 def test_eight_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
