@@ -84,7 +84,8 @@ class Comparing:
             read = self._rows(trial, start, end)
             for version, logged in read.items():
                 tally = self._count(tally, trial, pair, version, logged)
-            if not is_timed and (sample := self._sample(read)) is not None:
+            sample = self._sample(read) if self._can_ask(trial, pair) else None
+            if not is_timed and sample is not None:
                 tally, is_timed = _timed(tally, pair, sample), True
             self.pace.saw(sum(len(logged.rows) for logged in read.values()))
             quality = evidence.result.quality if evidence else None
@@ -146,6 +147,11 @@ class Comparing:
         read = {version: self.log.read(trial.model, version, start, end) for version in versions}
         return {version: logged for version, logged in read.items() if logged is not None}
 
+    def _can_ask(self, trial: Trial, pair: Pair) -> bool:
+        """Tell whether the log keeps what a version has to be asked."""
+        names = pair.challenger.predictor.contract.schema.names
+        return not self.bench.settings.model(trial.model).capture.redacts(names)
+
     def _count(
         self, tally: Tally, trial: Trial, pair: Pair, version: str, logged: LoggedRows
     ) -> Tally:
@@ -153,11 +159,11 @@ class Comparing:
         rows = logged.rows
         contract = pair.named(version).predictor.contract
         said, seconds = recorded(contract, rows), seconds_of(rows)
-        other = asked(pair.other(version).predictor, logged.inputs)
-        is_champion = version == trial.champion
-        answers = (said, other) if is_champion else (other, said)
-        masks = masks_of(tally.plan, logged.inputs)
-        tally = with_pairs(tally, seconds, *answers, masks)
+        if self._can_ask(trial, pair):
+            other = asked(pair.other(version).predictor, logged.inputs)
+            answers = (said, other) if version == trial.champion else (other, said)
+            masks = masks_of(tally.plan, logged.inputs)
+            tally = with_pairs(tally, seconds, *answers, masks)
         first = is_first_row(rows)
         stood_in = np.array([tells_of_failure(d, trial.challenger) for d in rows["detail"]], bool)
         tally = with_served(
@@ -190,9 +196,13 @@ class Comparing:
         predictor = pair.champion.predictor
         folder = self.bench.settings.home.version(trial.model, trial.champion)
         sample = pd.read_parquet(folder / "reference.parquet")
-        slices, remarks = {}, []
-        for column in self.bench.settings.model(trial.model).gate.slices:
-            if column in predictor.contract.schema.names:
+        settings, slices, remarks = self.bench.settings.model(trial.model), {}, []
+        if not self._can_ask(trial, pair):
+            remarks.append("inputs are redacted, so callers are compared, and not row by row")
+        for column in settings.gate.slices:
+            if settings.capture.redacts([column]):
+                remarks.append(f"{column} is redacted, so the traffic cannot be sliced by it")
+            elif column in predictor.contract.schema.names:
                 values = spell(sample[column]).value_counts().index[:_MOST_VALUES]
                 slices[column] = [str(value) for value in values]
             else:
@@ -217,7 +227,9 @@ class Comparing:
         if not trial.is_running:
             return trial
         if evidence is not None:
-            quality = judge_live(self.bench, self.log, trial, pair.champion, pair.challenger)
+            quality = None
+            if self._can_ask(trial, pair):
+                quality = judge_live(self.bench, self.log, trial, pair.champion, pair.challenger)
             result = self.result(trial, evidence.tally, quality)
             evidence = Evidence(tally=evidence.tally, result=result)
         is_over = trial.until is not None and trial.compared_through >= trial.until

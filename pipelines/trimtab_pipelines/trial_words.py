@@ -13,10 +13,12 @@ def title(trial: Trial) -> str:
 
 def summary(trial: Trial, evidence: Evidence | None) -> list[str]:
     """Give the few figures that a ledger row holds."""
-    if evidence is None or not evidence.result.overall.rows:
+    if evidence is None:
         return ["nothing was compared"]
     result = evidence.result
     lines = [f"{result.overall.agreed:.2%} of {result.overall.rows:,} rows agreed"]
+    if not result.overall.rows:
+        lines = ["no rows were answered by both"]
     lines += [_moved(shift) for shift in result.overall.shifts[:1]]
     if result.unanswered:
         lines.append(f"{result.unanswered:,} rows without an answer of version {trial.challenger}")

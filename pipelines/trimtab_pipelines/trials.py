@@ -139,7 +139,14 @@ def _require_fit(bench: Bench, current: Promotion, number: str, kind: TrialKind)
     home = bench.settings.home
     champion = load_contender(bench.registry, home, known, current.manifest_sha256)
     challenger = load_contender(bench.registry, home, find_version(bench.registry, model, number))
-    why = unfit(champion.predictor.contract, challenger.predictor.contract, kind)
+    contract = challenger.predictor.contract
+    why = unfit(champion.predictor.contract, contract, kind)
+    redacted = bench.settings.model(model).capture.redacts(contract.schema.names)
+    if redacted and kind is TrialKind.SHADOW:
+        why = why or (
+            f"its input {redacted[0]!r} is not kept as it came ([models.{model}.capture]), so "
+            "nobody can ask afterwards; try it as a canary"
+        )
     if why:
         raise UnfitChallengerError(model, number, why)
 

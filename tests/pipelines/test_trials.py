@@ -22,6 +22,7 @@ from trimtab.records.logged import log_schema
 from trimtab.records.schema import Column, ColumnType, Schema
 from trimtab.records.trials import Trial, TrialKind, failure_detail
 from trimtab.records.versions import Alias
+from trimtab.settings import load
 from trimtab.testing.memory_log import MemoryLog
 from trimtab_pipelines.comparing import Comparing
 from trimtab_pipelines.pace import Pace
@@ -264,6 +265,28 @@ def test_a_canary_compares_every_row_and_counts_what_callers_met(traffic: Traffi
     assert found.groups is not None
     assert found.groups.shifts[0].champion == pytest.approx(one[:270, 1].mean())
     assert found.groups.shifts[0].challenger == pytest.approx(two[270:, 1].mean())
+
+
+def test_where_inputs_are_redacted_callers_are_compared_and_no_row_is_asked_again(
+    traffic: Traffic,
+) -> None:
+    bench = traffic.loop.bench
+    file = bench.settings.folder / "trimtab.toml"
+    file.write_text(file.read_text() + '[models.late.capture]\ndrop = ["x"]\n')
+    traffic.loop.bench = replace(bench, settings=load(bench.settings.folder))
+    with pytest.raises(UnfitChallengerError, match="'x' is not kept"):
+        traffic.begin(TrialKind.SHADOW)
+    begun = traffic.loop.clock.now()
+    trial = traffic.begin(TrialKind.CANARY)
+    traffic.send("1", values(270, 1), begun)
+    traffic.send("2", values(30, 2), begun, every=timedelta(minutes=45))
+    traffic.loop.clock.moment = begun + 30 * HOUR
+    found = traffic.result(traffic.compare(trial))
+
+    assert (found.overall.rows, found.slices, found.timings) == (0, (), ())
+    assert found.groups is not None
+    assert {s.version: s.requests for s in found.served} == {"1": 270, "2": 30}
+    assert any("inputs are redacted" in remark for remark in found.remarks)
 
 
 def test_rows_that_the_challenger_cannot_answer_cost_those_rows_only(traffic: Traffic) -> None:
