@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from trimtab.errors import ExitCode, TrimtabError
 from trimtab.policy.routing import goes_to_challenger
@@ -53,7 +53,7 @@ class Canary:
         return goes_to_challenger(self.tried.trial, self.tried.share, keys, request_id)
 
 
-def load_canary(tried: Tried, running: Path, device: Literal["auto", "cpu", "cuda"]) -> Canary:
+def load_canary(tried: Tried, running: Path, device: str) -> Canary:
     """Load a challenger into a process that runs a bento's sources: verified, then proven.
 
     Raises OtherEnvironmentError and what `load_champion` raises.
