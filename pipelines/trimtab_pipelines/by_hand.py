@@ -16,9 +16,9 @@ from trimtab.records.versions import Alias, ModelVersion
 
 from .bench import Bench
 from .contenders import load_contender
+from .contest import Contest, find_version, try_out
 from .events import Event
 from .promotion import previous_champion, promote, settle_waiting
-from .trial import Trial, find_version, try_out
 
 
 class AlreadyChampionError(TrimtabError):
@@ -38,7 +38,7 @@ class ByHand:
     """What came of it; without a promotion the gate said no."""
 
     promotion: Promotion | None
-    trial: Trial | None = None
+    contest: Contest | None = None
 
 
 def promote_by_hand(
@@ -66,11 +66,11 @@ def promote_by_hand(
             approval = [f"approved by {actor}", *request.reasons]
             return ByHand(promotion=_move(bench, version, current, actor, approval))
     rows = bench.collect(bench.settings, model, bench.clock.now())
-    trial = try_out(bench, version, rows)
-    if not trial.result.passed:
-        return ByHand(promotion=None, trial=trial)
-    reasons = [f"asked for by {actor}", *trial.result.reasons]
-    return ByHand(promotion=_move(bench, version, trial.against, actor, reasons), trial=trial)
+    contest = try_out(bench, version, rows)
+    if not contest.result.passed:
+        return ByHand(promotion=None, contest=contest)
+    reasons = [f"asked for by {actor}", *contest.result.reasons]
+    return ByHand(promotion=_move(bench, version, contest.against, actor, reasons), contest=contest)
 
 
 def roll_back(bench: Bench, model: str, *, actor: str, why: str = "") -> Promotion:

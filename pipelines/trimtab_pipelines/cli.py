@@ -1,25 +1,21 @@
 """The verbs of pipelines: train, promote, rollback, demo."""
 
-import getpass
-import os
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
-from rich.markup import escape
 
 from trimtab.cli import console, project_option
-from trimtab.errors import ExitCode, RegistryUnreachableError
+from trimtab.errors import ExitCode
 from trimtab.records.requests import RequestState
-from trimtab.records.urls import without_userinfo
 from trimtab.settings import Settings
+
+from .keyboard import actor, require_mlflow, teller
 
 if TYPE_CHECKING:
     from trimtab.records.promotions import Promotion
 
-    from .trial import Trial
+    from .contest import Contest
 
 _EXIT = {
     RequestState.PROMOTED: ExitCode.OK,
@@ -62,18 +58,16 @@ def train(settings: Settings, model: str, until: datetime | None) -> None:
     rejected or declined, 1 failed.
     """
     settings.model(model)
-    _require_mlflow(settings)
+    require_mlflow(settings)
     with console.status(f"{model}: importing the frameworks"):
         from .asking import train_by_hand
         from .bench import open_bench
 
         bench = open_bench(settings)
     with console.status(model) as status:
-        outcome = train_by_hand(
-            bench, model, actor=_actor(), until=until, say=_teller(status.update)
-        )
-    if outcome.trial:
-        _show(outcome.trial)
+        outcome = train_by_hand(bench, model, actor=actor(), until=until, say=teller(status.update))
+    if outcome.contest:
+        _show(outcome.contest)
     ended = outcome.request
     _conclude(settings, model, ended.version, str(ended.state), ended.reasons)
     if ended.state is RequestState.WAITING:
@@ -100,16 +94,16 @@ def promote(settings: Settings, model: str, version: str, force: bool, why: str 
     if force != bool(why):
         raise click.UsageError('--force and --why "..." go together: an override needs its reason')
     settings.model(model)
-    _require_mlflow(settings)
+    require_mlflow(settings)
     with console.status(f"{model}: version {version} is looked at"):
         from .bench import open_bench
         from .by_hand import promote_by_hand
 
-        found = promote_by_hand(open_bench(settings), model, version, actor=_actor(), override=why)
-    if found.trial:
-        _show(found.trial)
+        found = promote_by_hand(open_bench(settings), model, version, actor=actor(), override=why)
+    if found.contest:
+        _show(found.contest)
     if found.promotion is None:
-        reasons = found.trial.result.reasons if found.trial else ()
+        reasons = found.contest.result.reasons if found.contest else ()
         _conclude(settings, model, version, "not promoted", reasons)
         raise SystemExit(ExitCode.REFUSED)
     _moved(settings, found.promotion)
@@ -126,12 +120,12 @@ def rollback(settings: Settings, model: str, why: str) -> None:
     is fetched, verified and loaded first: if that fails, nothing is changed.
     """
     settings.model(model)
-    _require_mlflow(settings)
+    require_mlflow(settings)
     with console.status(f"{model}: the champion before is looked at"):
         from .bench import open_bench
         from .by_hand import roll_back
 
-        promotion = roll_back(open_bench(settings), model, actor=_actor(), why=why)
+        promotion = roll_back(open_bench(settings), model, actor=actor(), why=why)
     _moved(settings, promotion)
 
 
@@ -152,49 +146,10 @@ def demo(settings: Settings, leave: bool) -> None:
     run(settings, leave=leave)
 
 
-def _require_mlflow(settings: Settings) -> None:
-    """Have MLflow there until the verb ends, if need be by starting it.
-
-    Finds out within seconds whether one that should run does. Raises RegistryUnreachableError.
-    """
-    from .borrowed_server import mlflow_at_hand
-
-    with console.status("MLflow"):
-        click.get_current_context().with_resource(mlflow_at_hand(settings, console.print))
-    uri = settings.tracking_uri
-    if not uri.startswith("http"):
-        return
-    import httpx2
-
-    try:
-        httpx2.get(f"{uri.rstrip('/')}/health", timeout=5.0)
-    except httpx2.HTTPError:
-        raise RegistryUnreachableError(without_userinfo(uri)) from None
-
-
-def _actor() -> str:
-    """Name the person at the keyboard."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container may have no name for its user
-        return f"uid {os.getuid()}"
-
-
-def _teller(update: Callable[[str], None]) -> Callable[[str], None]:
-    """Print each step with the time it came at, and show the last one as going on."""
-    began = time.monotonic()
-
-    def say(step: str) -> None:
-        console.print(f"[dim]{time.monotonic() - began:6.1f} s[/]  {escape(step)}")
-        update(escape(step))
-
-    return say
-
-
-def _show(trial: "Trial") -> None:
+def _show(contest: "Contest") -> None:
     from .gate_table import as_table
 
-    console.print(as_table(trial.result, trial.opponent))
+    console.print(as_table(contest.result, contest.opponent))
 
 
 def _moved(settings: Settings, promotion: "Promotion") -> None:

@@ -23,6 +23,8 @@ class Event(StrEnum):
     LOST = "challenger rejected"
     PROMOTED = "version promoted"
     ROLLED_BACK = "version rolled back"
+    TRIAL_BEGUN = "trial begun"
+    TRIAL_ENDED = "trial ended"
     ALIAS_MOVED = "alias moved"
     ALIAS_MOVED_BY_HAND = "alias moved by hand"
 

@@ -11,7 +11,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from trimtab.adapters.lifetime import end_with_parent
-from trimtab.errors import LeaseLostError, RegistryUnreachableError
+from trimtab.errors import LeaseLostError, RegistryUnreachableError, TrimtabError
 from trimtab.records.requests import RequestState, RetrainRequest
 from trimtab.settings import load
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 LATER = 75
 """How a job exits that could not be done now: its request stays open and is claimed again."""
-_PRELOADED = ["trimtab_pipelines.pursuing"]
+_PRELOADED = ["trimtab_pipelines.pursuing", "trimtab_pipelines.trials"]
 
 
 class Jobs:
@@ -48,6 +48,12 @@ class Jobs:
     def start_sweep(self, folder: Path) -> ForkServerProcess:
         """Start the process that ends the MLflow runs whose training is dead."""
         process = self._context.Process(target=run_sweep, args=(folder,), daemon=True)
+        process.start()
+        return process
+
+    def start_trials(self, folder: Path) -> ForkServerProcess:
+        """Start the process that brings the comparisons of running trials up to date."""
+        process = self._context.Process(target=run_trials, args=(folder,), daemon=True)
         process.start()
         return process
 
@@ -92,6 +98,30 @@ def run_sweep(folder: Path) -> None:
         except RegistryUnreachableError as error:
             log.warning("%s", error)
             sys.exit(LATER)
+
+
+def run_trials(folder: Path) -> None:
+    """Compare what came of every running trial; one that cannot go on is ended, with the reason."""
+    _set_up()
+    from trimtab.adapters.opening import open_log
+
+    from .bench import open_bench
+    from .trials import compare_now, give_up
+
+    settings = load(folder)
+    bench, inference_log = open_bench(settings), open_log(settings)
+    for model in settings.project.models:
+        with bench.database.transaction() as stores:
+            trial = stores.trials.running(model)
+        if trial is None:
+            continue
+        try:
+            compare_now(bench, inference_log, trial)
+        except RegistryUnreachableError as error:
+            log.warning("%s The comparison goes on later.", error)
+        except TrimtabError as error:
+            log.warning("the trial of %s ends: %s", model, error)
+            give_up(bench, trial, str(error))
 
 
 def _set_up() -> None:

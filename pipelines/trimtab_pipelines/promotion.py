@@ -10,6 +10,7 @@ from trimtab.records.requests import RequestState
 from trimtab.records.versions import ModelVersion
 
 from .events import Event, entry
+from .trial_ends import end_overtaken
 
 
 def promote(
@@ -23,6 +24,8 @@ def promote(
     event: Event = Event.PROMOTED,
 ) -> Promotion:
     """Make a version champion, in the caller's transaction, with a ledger row.
+
+    A trial against the champion before is over with it.
 
     `against` is the champion it was judged against. Raises StaleEpochError, and nothing may be
     committed, when there is another one by now.
@@ -41,6 +44,7 @@ def promote(
     stores.ledger.append(
         entry(event, version.model, version.version, at=at, actor=actor, reasons=reasons)
     )
+    end_overtaken(stores, promotion)
     return promotion
 
 

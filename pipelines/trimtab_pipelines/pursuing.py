@@ -21,19 +21,19 @@ from trimtab.records.urls import without_userinfo
 from trimtab.records.versions import Alias, ModelVersion
 
 from .bench import Bench
+from .contest import Contest, find_version, try_out
 from .ending import MOST_ATTEMPTS, end_request
 from .errors import DataRefusedError, NoCandidateError
 from .events import Event, entry
 from .facts import gather, rules_of, unseen
 from .promotion import promote
-from .trial import Trial, find_version, try_out
 
 log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 
-_MOST_TRIALS = 3
-"""How often a challenger is tried again because the champion moved meanwhile."""
+_MOST_CONTESTS = 3
+"""How often a challenger is judged again because the champion moved meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Outcome:
     """How a request ended."""
 
     request: RetrainRequest
-    trial: Trial | None = None
+    contest: Contest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,26 +140,26 @@ class Pursuit:
         self.bench.registry.point(version.model, Alias.CHALLENGER, version.version)
 
     def _try_out(self, version: ModelVersion, rows: pd.DataFrame) -> Outcome:
-        for _ in range(_MOST_TRIALS):
-            self.say(f"version {version.version} is on trial")
-            trial = try_out(self.bench, version, rows)
+        for _ in range(_MOST_CONTESTS):
+            self.say(f"version {version.version} meets the champion")
+            contest = try_out(self.bench, version, rows)
             try:
-                return self._settle(trial)
+                return self._settle(contest)
             except StaleEpochError:
                 self.say("the champion moved meanwhile; trying again")
-        raise TrimtabError("the champion moved at every trial")
+        raise TrimtabError("the champion moved at every contest")
 
-    def _settle(self, trial: Trial) -> Outcome:
+    def _settle(self, contest: Contest) -> Outcome:
         """Write the end; the move of the champion and the end of the request are one."""
         settings = self.bench.settings.model(self.request.model)
-        if not trial.result.passed:
+        if not contest.result.passed:
             state = RequestState.REJECTED
         elif settings.retrain.approval == "manual":
             state = RequestState.WAITING
         else:
             state = RequestState.PROMOTED
-        outcome = self._end(state, trial.result.reasons, trial)
-        number = trial.challenger.version
+        outcome = self._end(state, contest.result.reasons, contest)
+        number = contest.challenger.version
         self.say(f"version {number}: {state}")
         with suppress(RegistryUnreachableError):  # the worker's reconciliation follows later
             if state is RequestState.PROMOTED:
@@ -176,7 +176,7 @@ class Pursuit:
         self,
         state: RequestState,
         reasons: Sequence[str],
-        trial: Trial | None = None,
+        contest: Contest | None = None,
         *,
         is_given_up: bool = False,
     ) -> Outcome:
@@ -190,19 +190,19 @@ class Pursuit:
                 state=state,
                 reasons=reasons,
                 at=now,
-                version=trial.challenger.version if trial else None,
+                version=contest.challenger.version if contest else None,
                 is_given_up=is_given_up,
             )
-            if trial and state is RequestState.PROMOTED:
+            if contest and state is RequestState.PROMOTED:
                 promote(
                     stores,
-                    trial.challenger,
-                    against=trial.against,
+                    contest.challenger,
+                    against=contest.against,
                     actor="gate",
                     reasons=[f"asked for: {self.request.trigger}", *reasons],
                     at=now,
                 )
-        return Outcome(request=ended, trial=trial)
+        return Outcome(request=ended, contest=contest)
 
     def _note(self, stores: Stores, event: Event, subject: str, reasons: Sequence[str]) -> None:
         now = self.bench.clock.now()

@@ -25,6 +25,7 @@ from .events import Event, entry
 from .firsts import FirstVersions
 from .jobs import LATER, Jobs
 from .logs import log_to_stderr
+from .trial_jobs import TrialJobs
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Worker:
     firsts: FirstVersions
     holder: str
     jobs: Jobs
+    trials: TrialJobs
     job: Job | None = None
     _sweep_is_due: bool = True
     _registry_is_up: bool = True
@@ -81,6 +83,7 @@ class Worker:
                 time.sleep(POLL)
         finally:
             self.drop()
+            self.trials.drop()
         sys.exit("too many rounds failed in a row")
 
     def step(self) -> None:
@@ -93,6 +96,7 @@ class Worker:
             self._renew(self.job)
         elif self._registry_is_up and self.jobs.is_ready:
             self._take_up()
+        self.trials.step()
 
     def drop(self) -> None:
         """End the job's process; its request may be claimed again at once."""
@@ -189,6 +193,7 @@ def open_worker(settings: Settings, registry: ModelRegistry | None = None) -> Wo
     """Open what a worker needs."""
     jobs = Jobs()  # first of all: its imports take longest
     database, clock = open_database(settings), open_clock(settings)
+    models = list(settings.project.models)
     return Worker(
         settings=settings,
         database=database,
@@ -197,6 +202,7 @@ def open_worker(settings: Settings, registry: ModelRegistry | None = None) -> Wo
         firsts=FirstVersions(database, clock),
         holder=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
         jobs=jobs,
+        trials=TrialJobs(settings.folder, database, jobs, models),
     )
 
 

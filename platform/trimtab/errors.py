@@ -102,6 +102,15 @@ class StaleEpochError(TrimtabError):
         self.expected = expected
 
 
+class StaleTrialError(TrimtabError):
+    """A trial ended, or another process went on with it, since it was read."""
+
+    def __init__(self, model: str, trial: str) -> None:
+        super().__init__(f"The trial of {model!r} moved on meanwhile; nothing was changed.")
+        self.model = model
+        self.trial = trial
+
+
 class LeaseLostError(TrimtabError):
     """A worker finished work that another worker had meanwhile taken over."""
 

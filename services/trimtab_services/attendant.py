@@ -4,12 +4,13 @@ import logging
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
-from trimtab.ports import Clock, Database, InferenceLog, Stores
+from trimtab.ports import Clock, Database, InferenceLog, Ledger, Stores
 from trimtab.records.contracts import Contract
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.keys import Admission, admit
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
+from trimtab.records.trials import Trial
 from trimtab.settings import Settings
 
 from .bundle import read_contract, source_of
@@ -45,8 +46,8 @@ class Attendant:
         self._model = model
         self._database = database
         self._clock = clock
-        self._wanted: tuple[Promotion | None] | None = None
-        """The promotion in force, once that has been read."""
+        self._wanted: tuple[Promotion | None, Trial | None] | None = None
+        """The promotion in force and the canary beside it, once that has been read."""
         self._written: Standing | None = None
         self._untold: list[Happened] = []
         self._troubles: dict[str, str] = {}
@@ -92,8 +93,13 @@ class Attendant:
     def read(self) -> Admission:
         """Read what is wanted, and give whom the endpoint lets in."""
         with self._database.transaction() as stores:
-            self._wanted = (stores.promotions.current(self._model),)
-            return self._admit(stores)
+            promotion = stores.promotions.current(self._model)
+            trial = stores.trials.running(self._model)
+            admission = self._admit(stores)
+        is_on = trial is not None and trial.answers_at(self._clock.now())
+        is_beside = trial is not None and promotion is not None and trial.epoch == promotion.epoch
+        self._wanted = (promotion, trial if is_on and is_beside else None)
+        return admission
 
     def look(self) -> None:
         """Ship what was captured, and write down how things are."""
@@ -132,17 +138,30 @@ class Attendant:
         )
         self._untold.extend(self.keeper.happened())
         with self._database.transaction() as stores:
-            for entry in filter(self._is_news, self._untold):
-                stores.ledger.append(self._entry(entry))
+            for happened in self._untold:
+                if self._is_news(happened, stores.ledger):
+                    stores.ledger.append(self._entry(happened))
             stores.endpoints.put(status)
         served = [told.version for told in self._untold if told.event == "version served"]
         self._announced = served[-1] if served else self._announced
         self._untold.clear()
         self._written = standing
 
-    def _is_news(self, happened: Happened) -> bool:
+    def _is_news(self, happened: Happened, ledger: Ledger) -> bool:
         """A worker that was started again need not announce what answered before."""
-        return happened.event != "version served" or happened.version != self._announced
+        match happened.event:
+            case "version served":
+                return happened.version != self._announced
+            case "challenger served":
+                known = (
+                    e for e in ledger.entries(self._model) if e.event.startswith("challenger ")
+                )
+                last = next(known, None)
+                return last is None or (last.event, last.reasons) != (
+                    happened.event,
+                    happened.reasons,
+                )
+        return True
 
     def _entry(self, happened: Happened) -> LedgerEntry:
         return LedgerEntry(

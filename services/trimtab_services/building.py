@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from trimtab.errors import TrimtabError
-from trimtab.records.promotions import Promotion
 from trimtab.settings import Settings, load
 from trimtab.supervisor import CHILD_ENVIRONMENT
 
@@ -26,22 +25,27 @@ _SECONDS = 900.0
 
 
 class Build:
-    """A running build of what a promotion names."""
+    """A running build of one version."""
 
-    def __init__(self, promotion: Promotion, process: subprocess.Popen[bytes], said: BinaryIO):
-        self.promotion = promotion
+    def __init__(self, version: str, process: subprocess.Popen[bytes], said: BinaryIO):
+        self.version = version
         self._process = process
         self._said = said
         self._deadline = time.monotonic() + _SECONDS
 
     @classmethod
     def start(
-        cls, settings: Settings, promotion: Promotion, prover: socket.socket | None
+        cls,
+        settings: Settings,
+        model: str,
+        version: str,
+        manifest_sha256: str,
+        prover: socket.socket | None,
     ) -> "Build":
         """Start it; `prover` is a nursery's channel, which the build takes with it."""
         fds = [prover.fileno()] if prover else []
         said = tempfile.TemporaryFile()  # noqa: SIM115  # read once the build is over
-        names = (promotion.model, promotion.version, promotion.manifest_sha256)
+        names = (model, version, manifest_sha256)
         process = subprocess.Popen(
             [sys.executable, "-m", "trimtab_services.building", str(settings.folder), *names]
             + [str(fd) for fd in fds],
@@ -54,7 +58,7 @@ class Build:
         )
         if prover is not None:
             prover.close()
-        return cls(promotion, process, said)
+        return cls(version, process, said)
 
     @property
     def has_ended(self) -> bool:

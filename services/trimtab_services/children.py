@@ -18,6 +18,7 @@ from trimtab.records.documents import from_json, to_json
 from trimtab.settings import Settings
 
 from .bundle import read_bundle, source_of
+from .canary import Tried
 from .inheritance import BASE_ENVIRONMENT, begin_child, passed_on
 from .orders import HostReport, Order
 from .pointer import Pointer
@@ -64,6 +65,10 @@ class Host:
         self.accepts = False
         """Whether it was told to let callers in."""
         self._noted = ""
+        self.tries: Tried | None = None
+        """The challenger that it was told to take in, unless it refused."""
+        self.tried: Tried | None = None
+        """The challenger that it has loaded and proven."""
         self._process = process
         self._line = line
         self._told: dict[int, Pointer] = {}
@@ -133,6 +138,11 @@ class Host:
         self._ordered_at = time.monotonic()
         self._order(Order(do="serve", pointer=pointer))
 
+    def try_out(self, tried: Tried | None) -> None:
+        """Have it take in a challenger beside the version that answers, or let go of one."""
+        self.tries, self.tried = tried, None
+        self._order(Order(do="try", canary=tried))
+
     def accept(self) -> None:
         """Have it let callers in."""
         self.accepts = True
@@ -199,7 +209,11 @@ class Host:
         return True
 
     def _heard(self, report: HostReport) -> HostReport:
-        if report.refused is not None:
+        if report.canary is not None:
+            if self.tries is not None and report.canary == self.tries.trial:
+                self.tried = self.tries if report.refused is None else None
+                self.tries = self.tried
+        elif report.refused is not None:
             self.ordered = self.held
         elif not report.leaves:
             self.held = self.told(report) or self.held

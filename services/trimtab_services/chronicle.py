@@ -30,7 +30,7 @@ class Standing:
     """The version that answers; None while none does."""
     device: str | None
     note: str
-    """What keeps the wanted version from answering."""
+    """What keeps the wanted version, or a challenger, from answering."""
 
 
 class Chronicle:
@@ -41,6 +41,8 @@ class Chronicle:
         self.served = read_pointer(file)
         """What answers, or answered last."""
         self.note = ""
+        self.trial_note = ""
+        """What keeps the challenger of a canary from answering."""
         self._model = model
         self._file = file
         self._device: str | None = None
@@ -55,7 +57,7 @@ class Chronicle:
         return Standing(
             version=served.version if served else None,
             device=self._device if served else None,
-            note=self.note,
+            note=self.note or self.trial_note,
         )
 
     def take(self) -> Sequence[Happened]:
@@ -65,11 +67,11 @@ class Chronicle:
     def answers(self, pointer: Pointer, report: HostReport) -> None:
         """A version answers callers."""
         if self.served is None or self.served.version != pointer.version:
-            self._tell("version served", pointer.version, report.note)
+            self.tell("version served", pointer.version, report.note)
         if self._died_at is not None:
             seconds = time.monotonic() - self._died_at
             why = f"its process died; another one took over after {seconds:.2f} s"
-            self._tell("endpoint recovered", pointer.version, why)
+            self.tell("endpoint recovered", pointer.version, why)
             self._died_at = None
         self.served, self._device, self._answers = pointer, report.device, True
         try:
@@ -91,8 +93,9 @@ class Chronicle:
         note = f"version {version} is not served: {why}"
         if note != self.note:
             logger.error("%s: %s", self._model, note)
-            self._tell("version not served", version, why)
+            self.tell("version not served", version, why)
         self.note = note
 
-    def _tell(self, event: str, version: str, reason: str) -> None:
+    def tell(self, event: str, version: str, reason: str) -> None:
+        """Something happened to a version that the ledger should know."""
         self._happened.append(Happened(event=event, version=version, reasons=(reason,)))

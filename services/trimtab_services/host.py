@@ -13,8 +13,10 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from trimtab.errors import ExitCode
 
 from .bentoml_service import guard_first
 from .bundle import can_follow, source_of
+from .canary import Tried, load_canary
 from .flood import log_to_stderr
 from .orders import HostReport, Line
 from .pointer import Pointer
@@ -58,6 +61,8 @@ class Duty:
         self._wanted: Pointer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_swapping = False
+        self._tried: deque[Tried | None] = deque()
+        self._is_trying = False
 
     def begin(self, server: Server) -> None:
         """Say that the version is ready, and follow orders from now on."""
@@ -88,6 +93,10 @@ class Duty:
                 self._server.leave(PATIENT_SECONDS)
             case "note":
                 self.endpoint.note = order.note
+            case "try":
+                self._tried.append(order.canary)
+                if not self._is_trying:
+                    self._do(self._try_out())
             case "serve":
                 self._wanted = order.pointer
                 if not self._is_swapping:
@@ -117,16 +126,37 @@ class Duty:
                 self._tell()
         self._is_swapping = False
 
+    async def _try_out(self) -> None:
+        """Take in a challenger or let go of one, in the order in which that was asked for."""
+        self._is_trying = True
+        while self._tried:
+            tried, endpoint = self._tried.popleft(), self.endpoint
+            if tried is None:
+                endpoint.try_out(None)
+                continue
+            try:
+                canary = await asyncio.to_thread(
+                    load_canary, tried, endpoint.source, endpoint.device
+                )
+                endpoint.try_out(canary)
+            except Exception as error:  # whatever is wrong with it, the champion answers on
+                logger.exception("version %s is not tried", tried.version)
+                self._say(replace(refusal(self.pointer, error), canary=tried.trial))
+            else:
+                self._say(replace(self._report(), canary=tried.trial))
+        self._is_trying = False
+
     def _tell(self) -> None:
+        self._say(self._report())
+
+    def _report(self) -> HostReport:
         predictor = self.endpoint.champion.predictor
-        self._say(
-            HostReport(
-                epoch=self.pointer.epoch,
-                device=predictor.device,
-                note=predictor.device_note,
-                refused=None,
-                accepts=self._accepts,
-            )
+        return HostReport(
+            epoch=self.pointer.epoch,
+            device=predictor.device,
+            note=predictor.device_note,
+            refused=None,
+            accepts=self._accepts,
         )
 
     def _say(self, report: HostReport) -> None:

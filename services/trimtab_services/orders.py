@@ -13,6 +13,7 @@ from typing import Literal
 
 from trimtab.records.documents import from_json, to_json
 
+from .canary import Tried
 from .pointer import Pointer
 
 _LONGEST = 1 << 16
@@ -22,11 +23,14 @@ _LONGEST = 1 << 16
 class Order:
     """What a process must do."""
 
-    do: Literal["serve", "accept", "leave", "note"]
-    """Load and prove a version; let callers in; let nobody in any more and end when all have left;
-    say what keeps another version from answering."""
+    do: Literal["serve", "try", "accept", "leave", "note"]
+    """Load and prove a version; take in a challenger beside it, or let go of one; let callers in;
+    let nobody in any more and end when all have left; say what keeps another version from
+    answering."""
     pointer: Pointer | None = None
     """What to serve."""
+    canary: Tried | None = None
+    """What to try; None to try nothing."""
     note: str = ""
     """What to say under `/readyz`."""
 
@@ -44,6 +48,8 @@ class HostReport:
     """Whether callers are let in; a spare is ready and lets nobody in."""
     leaves: bool = False
     """Whether it was told by somebody to end, and lets nobody in any more."""
+    canary: str | None = None
+    """The trial whose challenger this is about, rather than the version that answers."""
 
 
 class Line:

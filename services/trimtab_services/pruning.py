@@ -22,16 +22,19 @@ _GONE = ".pruned-"
 def prune(settings: Settings, model: str, database: Database, clock: Clock) -> None:
     """Remove the packages and local copies of old versions, and tell the ledger which.
 
-    What is served, was champion lately, or is among the newest stays. A version that comes back
-    is fetched and built again.
+    What is served or tried, was champion lately, or is among the newest stays. A version that
+    comes back is fetched and built again.
     """
     with database.transaction() as stores:
         history = stores.promotions.history(model)
+        trial = stores.trials.running(model)
     bentos, copies = (
         settings.home.bento(model, "x").parent,
         settings.home.version(model, "x").parent,
     )
     keep = kept(settings, model, history, [path.name for path in bentos.glob("[!.]*")])
+    if trial is not None:
+        keep |= {trial.champion, trial.challenger}
     removed = set()
     for folder in (bentos, copies):
         if not folder.is_dir():

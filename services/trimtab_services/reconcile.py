@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from trimtab.records.promotions import Promotion
+from trimtab.records.trials import Trial
 from trimtab.settings import Settings
 
 from .backoff import Backoff
@@ -18,6 +19,7 @@ from .nursery import Nursery
 from .orders import HostReport
 from .pointer import Pointer
 from .stand_in import StandIn
+from .trying import Trying
 
 LOAD_SECONDS = 120.0
 """A process that takes longer to load a version hangs."""
@@ -59,14 +61,16 @@ class Keeper:
         """For what was served last, when no process can load it again."""
         self._absent_since = time.monotonic()
         self._is_ending = False
+        self._trying = Trying(settings, model, self._chronicle)
 
     @property
     def standing(self) -> Standing:
         """Tell how the endpoint is; any thread may ask."""
         return self._chronicle.standing
 
-    def want(self, promotion: Promotion | None) -> None:
-        """Take note of the promotion in force."""
+    def want(self, promotion: Promotion | None, canary: Trial | None = None) -> None:
+        """Take note of the promotion in force, and of the canary beside it."""
+        self._trying.want(canary)
         if promotion != self._wanted:
             self._wanted, self._trouble, self._chronicle.note = promotion, Backoff(), ""
         if promotion is None:
@@ -88,6 +92,7 @@ class Keeper:
                 self._hear(host, report)
         self._bury()
         self._finish_build()
+        self._try_out()  # first: a challenger that makes way leaves its memory to what comes
         wanted = self._wanted
         if wanted is not None and not self._is_directed(wanted) and self._trouble.is_due:
             try:
@@ -104,6 +109,7 @@ class Keeper:
         self._is_ending = True
         if self._build is not None:
             self._build.end()
+        self._trying.end()
         for host in self._processes():
             host.end()
         self._stand_in.begin()
@@ -118,7 +124,7 @@ class Keeper:
     def _pursue(self, wanted: Promotion) -> None:
         bento = self._settings.home.bento(self.model, wanted.version)
         if not is_built(bento, wanted.manifest_sha256):
-            self._build = self._build or self._start_build(wanted)
+            self._build = self._build or self._start_build(wanted.version, wanted.manifest_sha256)
             return
         pointer = Pointer(
             epoch=self._next_epoch(),
@@ -180,15 +186,28 @@ class Keeper:
         if is_settled and is_ahead and not is_pursued:
             spare.serve(replace(held, epoch=self._next_epoch()))
 
+    def _try_out(self) -> None:
+        """Bring a challenger beside the champion, where that is what answers."""
+        self._trying.step(
+            self._active,
+            self._spare,
+            is_answering=self._chronicle.standing.version is not None,
+            has_spare=self._wants_spare,
+            start_build=self._start_build,
+        )
+
     def _cover(self) -> None:
         """Have callers told what is wrong: when nobody answers, once that has lasted."""
         if self._active is not None:
             self._absent_since = time.monotonic()
-            self._active.note(self._chronicle.note)
+            self._active.note(self._chronicle.standing.note)
         elif time.monotonic() - self._absent_since > PATIENCE_SECONDS:
             self._stand_in.begin()
 
     def _hear(self, host: Host, report: HostReport) -> None:
+        if report.canary is not None:
+            self._trying.hear(self._hosts(), host, report, host is self._active)
+            return
         pointer = host.told(report)
         if pointer is None:
             return
@@ -289,7 +308,7 @@ class Keeper:
             return
         build, self._build = self._build, None
         if build.failure is not None:
-            self._fail(build.promotion.version, build.failure)
+            self._fail(build.version, build.failure)
 
     def _fail(self, version: str, why: str) -> None:
         """Note what is wrong with a version; it is tried again, later each time."""
@@ -307,10 +326,10 @@ class Keeper:
     def _start(self, pointer: Pointer) -> Host:
         return Host.start(self._settings, self.model, pointer, self._listening, self._nursery)
 
-    def _start_build(self, wanted: Promotion) -> Build:
+    def _start_build(self, version: str, manifest_sha256: str) -> Build:
         is_warm = self._nursery.fits(installed_code())
         prover = self._nursery.another_channel() if is_warm else None
-        return Build.start(self._settings, wanted, prover)
+        return Build.start(self._settings, self.model, version, manifest_sha256, prover)
 
     def _dismiss(self, host: Host) -> None:
         host.end()

@@ -12,6 +12,7 @@ import orjson
 
 from trimtab.adapters.clock import FileClock, SystemClock
 from trimtab.ports import Clock
+from trimtab.records.trials import failure_detail
 
 from .answering import AnswerWriter, require_whole
 from .bundle import read_bundle, read_contract
@@ -30,6 +31,7 @@ from .wire import Wire
 if TYPE_CHECKING:
     from trimtab.adapters.predictor import Answers
 
+    from .canary import Canary
     from .swap import Champion
     from .tracing import Tracer
 
@@ -61,6 +63,9 @@ class Endpoint:
         self._writer: SegmentWriter | None = None
         self._answered = 0
         self._champion: Champion | None = None
+        self._canary: Canary | None = None
+        self._tried = self._failed = 0
+        """Requests that went to the challenger, and those that it could not answer."""
 
     @property
     def champion(self) -> "Champion":
@@ -109,6 +114,17 @@ class Endpoint:
     def swap(self, champion: "Champion") -> None:
         """Let another version answer from now on; requests under way finish with theirs."""
         self._champion, self.note = champion, ""
+        if self._canary is not None and self._canary.tried.beside != champion.version:
+            self._canary = None
+
+    def try_out(self, canary: "Canary | None") -> None:
+        """Let a challenger answer its share of the requests; None lets go of it.
+
+        Raises ValueError when it is to be tried beside another version than the one that answers.
+        """
+        if canary is not None and canary.tried.beside != self.champion.version:
+            raise ValueError(f"it is to be tried beside version {canary.tried.beside}")
+        self._canary = canary
 
     def close(self) -> None:
         """Bring what was captured to disk."""
@@ -123,25 +139,59 @@ class Endpoint:
             asked = self.wire.read(body)
         except BadRequestError as error:
             return self.refuse(400, error, arrival)
-        champion = self.champion
+        champion, detail = self.champion, None
+        if (canary := self._taken_by(asked)) is not None:
+            try:
+                challenger = canary.challenger
+                return self._finish(asked, challenger, challenger.answer(asked.rows), arrival)
+            except Exception as error:  # a canary costs nobody an answer
+                detail = self._stand_in(canary, error)
         try:
-            return self._finish(asked, champion, champion.answer(asked.rows), arrival)
+            return self._finish(asked, champion, champion.answer(asked.rows), arrival, detail)
         except Exception as error:  # whatever the model does, the caller gets an answer
             return self._fail(champion, error, arrival)
 
     async def ask(self, body: bytes, arrival: Arrival) -> Reply:
         """Answer a request, together with others where that pays."""
-        champion = self.champion
-        if not champion.batching:
+        champion, canary = self.champion, self._canary
+        if not (champion.batching or (canary is not None and canary.challenger.batching)):
             return self.predict(body, arrival)
         try:
             asked = self.wire.read(body)
-            answers = await self._gathering.answer(champion, asked.rows)
-            return self._finish(asked, champion, answers, arrival)
         except BadRequestError as error:
             return self.refuse(400, error, arrival)
+        detail = None
+        if (canary := self._taken_by(asked)) is not None:
+            try:
+                answers = await self._gathered(canary.challenger, asked)
+                return self._finish(asked, canary.challenger, answers, arrival)
+            except Exception as error:  # a canary costs nobody an answer
+                detail = self._stand_in(canary, error)
+        try:
+            answers = await self._gathered(champion, asked)
+            return self._finish(asked, champion, answers, arrival, detail)
         except Exception as error:  # whatever the model does, the caller gets an answer
             return self._fail(champion, error, arrival)
+
+    async def _gathered(self, version: "Champion", asked: Asked) -> "Answers":
+        if version.batching:
+            return await self._gathering.answer(version, asked.rows)
+        return version.answer(asked.rows)
+
+    def _taken_by(self, asked: Asked) -> "Canary | None":
+        """Give the canary whose challenger answers this request, if there is one."""
+        canary = self._canary
+        if canary is None or not canary.takes(asked.keys or (), os.urandom(16).hex()):
+            return None
+        self._tried += 1
+        return canary
+
+    def _stand_in(self, canary: "Canary", error: Exception) -> str:
+        """Count what the challenger could not answer; gives what is kept beside the answer."""
+        self._failed += 1
+        detail = failure_detail(canary.challenger.version, error)
+        logger.error("%s; the champion answers", detail)
+        return detail
 
     def refuse(self, status: int, error: BadRequestError, arrival: Arrival) -> Reply:
         """Turn a request away, and keep that it was asked."""
@@ -185,6 +235,8 @@ class Endpoint:
             "answered": self._answered,
             "captured": writer.captured if writer else 0,
             "dropped": writer.dropped if writer else 0,
+            "challenger_asked": self._tried,
+            "challenger_failed": self._failed,
         }
 
     def gauges(self) -> Mapping[str, float]:
@@ -198,7 +250,12 @@ class Endpoint:
         }
 
     def _finish(
-        self, asked: Asked, champion: "Champion", answers: "Answers", arrival: Arrival
+        self,
+        asked: Asked,
+        champion: "Champion",
+        answers: "Answers",
+        arrival: Arrival,
+        detail: str | None = None,
     ) -> Reply:
         """Write the answer, capture both, and only then give it. Raises ValueError."""
         rows, request = len(asked.rows), os.urandom(16)
@@ -217,7 +274,7 @@ class Endpoint:
                 latency_us=latency,
                 source=asked.source,
                 device=champion.device,
-                detail=None,
+                detail=detail,
                 time=self._now(),
                 columns=asked.rows.names,
                 inputs=asked.rows.values,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -18,13 +19,21 @@ from trimtab.errors import (
     LeaseLostError,
     LedgerBrokenError,
     StaleEpochError,
+    StaleTrialError,
 )
+from trimtab.policy.agreement import conclude
+from trimtab.policy.said import Said, make_plan
+from trimtab.policy.tallying import begin, with_pairs
+from trimtab.records.contracts import Contract, Task
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.incidents import Alert, Incident, IncidentState, Situation
 from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RequestState, RetrainRequest, Trigger
+from trimtab.records.schema import Schema
+from trimtab.records.tallies import Evidence
+from trimtab.records.trials import Trial, TrialKind, TrialState
 from trimtab.records.verdicts import Finding, FindingKind, Quality, Verdict, VerdictKind
 from trimtab.records.windows import Window
 
@@ -319,6 +328,102 @@ def test_the_migrations_make_the_tables_that_the_code_knows(database: SqlDatabas
         known = MigrationContext.configure(connection)
 
         assert compare_metadata(known, Table.metadata) == []
+
+
+def a_trial(id: str = "t1", model: str = "late", kind: TrialKind = TrialKind.CANARY) -> Trial:
+    return Trial(
+        id=id,
+        model=model,
+        kind=kind,
+        champion="7",
+        epoch=3,
+        challenger="8",
+        manifest_sha256="0" * 64,
+        by="ada",
+        why="it is faster",
+        began_at=NOON,
+        since=NOON,
+        until=NOON + 60 * MINUTE,
+        share=0.1 if kind is TrialKind.CANARY else None,
+        compared_through=NOON,
+    )
+
+
+def evidence() -> Evidence:
+    shares = np.random.default_rng(0).random((300, 1))
+    said = Said(output=np.hstack([1 - shares, shares]))
+    contract = Contract(
+        model="late", task=Task.BINARY, target="y", schema=Schema(columns=()), classes=(0, 1)
+    )
+    seconds = NOON.timestamp() + np.linspace(0, 18000, 300)
+    tally = with_pairs(begin(make_plan(contract, said, {})), seconds, said, said, {})
+    result = conclude(
+        tally, champion="7", challenger="8", through=NOON, confidence=0.95, min_rows=100
+    )
+    return Evidence(tally=tally, result=result)
+
+
+def test_a_model_has_one_running_trial_at_a_time(database: SqlDatabase) -> None:
+    with database.transaction() as stores:
+        assert stores.trials.begin(a_trial())
+        assert not stores.trials.begin(a_trial("t2", kind=TrialKind.SHADOW))
+        assert stores.trials.begin(a_trial("t3", "other", TrialKind.SHADOW))
+
+    with database.transaction() as stores:
+        assert stores.trials.running("late") == a_trial()
+        assert list(stores.trials.recent("late")) == [a_trial()]
+        assert stores.trials.running("third") is None
+
+
+def test_of_two_that_go_on_with_a_trial_one_wins(database: SqlDatabase) -> None:
+    with database.transaction() as stores:
+        stores.trials.begin(a_trial())
+    further = replace(a_trial(), compared_through=NOON + MINUTE, revision=2)
+    with database.transaction() as stores:
+        stores.trials.save(further, evidence())
+    with pytest.raises(StaleTrialError), database.transaction() as stores:
+        stores.trials.save(replace(further, compared_through=NOON + 2 * MINUTE))
+
+    with database.transaction() as stores:
+        assert stores.trials.running("late") == further
+        assert stores.trials.evidence("t1") == evidence()
+        assert stores.trials.evidence("t2") is None
+
+
+def test_an_ended_trial_stays_as_it_ended(database: SqlDatabase) -> None:
+    ended = replace(
+        a_trial(),
+        state=TrialState.ENDED,
+        ended_at=NOON + MINUTE,
+        ended_because=("ada ended it",),
+        revision=2,
+    )
+    with database.transaction() as stores:
+        stores.trials.begin(a_trial())
+        stores.trials.save(ended)
+    with pytest.raises(StaleTrialError), database.transaction() as stores:
+        stores.trials.save(replace(ended, state=TrialState.RUNNING, revision=3))
+
+    with database.transaction() as stores:
+        assert stores.trials.running("late") is None
+        assert stores.trials.begin(replace(a_trial("t2"), began_at=NOON + MINUTE))
+        assert [trial.id for trial in stores.trials.recent("late")] == ["t2", "t1"]
+        assert stores.trials.recent("late")[1] == ended
+
+
+def test_of_eight_that_begin_a_trial_one_does(database: SqlDatabase) -> None:
+    def begin_one(n: int) -> bool:
+        with database.transaction() as stores:
+            return stores.trials.begin(a_trial(f"t{n}"))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(begin_one, range(8))) == [False] * 7 + [True]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan"), None])
+def test_a_canary_has_a_share_between_none_and_all(share: float | None) -> None:
+    with pytest.raises(ValueError, match="share"):
+        replace(a_trial(), share=share)
 
 
 def test_eight_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:

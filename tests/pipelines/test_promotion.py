@@ -110,8 +110,8 @@ def test_the_gate_also_stops_a_person(loop: Loop) -> None:
 
     done = promote_by_hand(loop.bench, MODEL, worse.version, actor="ada")
     assert done.promotion is None
-    assert done.trial is not None
-    assert not done.trial.result.passed
+    assert done.contest is not None
+    assert not done.contest.result.passed
     assert loop.champion() == champion.version
     assert loop.reports.tags[MODEL, worse.version]["trimtab.gate"] == "rejected"
 
@@ -185,7 +185,7 @@ def test_approving_a_winner_needs_no_second_trial_and_ends_its_request(loop: Loo
     waiting(loop, winner.version)
 
     done = promote_by_hand(loop.bench, MODEL, winner.version, actor="ada")
-    assert done.trial is None
+    assert done.contest is None
     assert loop.champion() == winner.version
     assert loop.state() is RequestState.PROMOTED
     assert loop.request().reasons[-1] == "approved by ada"
@@ -199,7 +199,7 @@ def test_a_winner_over_a_champion_that_is_gone_is_tried_again(loop: Loop) -> Non
     loop.crown(best)
 
     done = promote_by_hand(loop.bench, MODEL, winner.version, actor="ada")
-    assert done.trial is not None
+    assert done.contest is not None
     assert done.promotion is None
     assert loop.champion() == best.version
 

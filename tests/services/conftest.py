@@ -16,8 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from trimtab.adapters.golden import write_golden
 from trimtab.adapters.manifest import verify_manifest, write_manifest
@@ -105,10 +107,16 @@ def training_rows(count: int, seed: int) -> pd.DataFrame:
     )
 
 
-def make_version(folder: Path, seed: int = 0, task: Task = Task.BINARY, extra: bool = False) -> str:
+def make_version(
+    folder: Path,
+    seed: int = 0,
+    task: Task = Task.BINARY,
+    extra: bool = False,
+    is_strict: bool = False,
+) -> str:
     """Train, and write a version folder, and beside it the plan as in a bento.
 
-    Different seeds answer differently.
+    Different seeds answer differently; one that is strict fails where the class is unknown to it.
     """
     frame = training_rows(400, seed)
     columns: tuple[Column, ...] = COLUMNS
@@ -123,7 +131,11 @@ def make_version(folder: Path, seed: int = 0, task: Task = Task.BINARY, extra: b
         Task.REGRESSION: score,
     }[task]
     learner = Ridge() if task is Task.REGRESSION else LogisticRegression(max_iter=300)
-    pipeline = make_pipeline(for_linear(promise.schema, frame), learner).fit(frame, targets)
+    preparation = for_linear(promise.schema, frame)
+    if is_strict:
+        known = OneHotEncoder(handle_unknown="error")
+        preparation = make_column_transformer((known, ["class"]), (StandardScaler(), ["seats"]))
+    pipeline = make_pipeline(preparation, learner).fit(frame, targets)
     folder.mkdir(parents=True)
     skops.io.dump(pipeline, folder / "model.skops")
     (folder / "contract.json").write_bytes(to_json(promise))

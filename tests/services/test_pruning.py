@@ -12,6 +12,7 @@ from trimtab.adapters.clock import SystemClock
 from trimtab.adapters.sql import open_database
 from trimtab.adapters.sql.database import SqlDatabase
 from trimtab.records.promotions import Promotion
+from trimtab.records.trials import Trial, TrialKind
 from trimtab.settings import Environment, Settings, load
 from trimtab_services.pointer import Pointer, write_pointer
 from trimtab_services.pruning import prune
@@ -125,3 +126,28 @@ def test_a_model_that_was_never_served_has_nothing_to_prune(
 
     with database.transaction() as stores:
         assert list(stores.ledger.entries(MODEL)) == []
+
+
+def test_the_version_on_trial_stays(settings: Settings, database: SqlDatabase) -> None:
+    promote(database, "1")
+    now = datetime.now(UTC)
+    trial = Trial(
+        id="t",
+        model=MODEL,
+        kind=TrialKind.CANARY,
+        champion="1",
+        epoch=1,
+        challenger="3",
+        manifest_sha256="0" * 64,
+        by="tests",
+        why="because",
+        began_at=now,
+        since=now,
+        share=0.1,
+        compared_through=now,
+    )
+    with database.transaction() as stores:
+        stores.trials.begin(trial)
+    prune(settings, MODEL, database, SystemClock())
+
+    assert left(settings) == [1, 3, 11, 12]

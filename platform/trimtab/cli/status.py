@@ -12,6 +12,7 @@ from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.incidents import Incident
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RetrainRequest
+from trimtab.records.trials import Trial
 from trimtab.records.verdicts import Verdict
 
 from .options import project_option
@@ -35,6 +36,8 @@ class ModelStatus:
     incidents: tuple[Incident, ...]
     request: RetrainRequest | None
     """The newest request, open or not."""
+    trial: Trial | None
+    """The version that is tried beside the champion."""
     labels: int
 
     def troubles(self, now: datetime) -> list[str]:
@@ -62,6 +65,7 @@ def look(stores: "Stores", model: str) -> ModelStatus:
         verdict=next(iter(stores.verdicts.recent(model, limit=1)), None),
         incidents=tuple(stores.incidents.active(model)),
         request=next(iter(stores.requests.recent(model, limit=1)), None),
+        trial=stores.trials.running(model),
         labels=stores.labels.count(model),
     )
 
@@ -120,5 +124,13 @@ def _lines(model: ModelStatus) -> list[tuple[str, str]]:
     if model.request:
         request = model.request
         lines.append(("retraining", f"{request.state} ({request.trigger}, {request.asked_at:%F})"))
+    if model.trial:
+        lines.append(("on trial", _on_trial(model.trial)))
     lines.append(("labels", str(model.labels)))
     return lines
+
+
+def _on_trial(trial: Trial) -> str:
+    share = f" with {trial.share * 100:g}% of the requests" if trial.share else ""
+    since = f"{trial.kind} of version {trial.challenger}{share} since {trial.began_at:%F %H:%M}"
+    return f"{since}; see trimtab trial {trial.model}"

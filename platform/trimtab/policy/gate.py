@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trimtab.records.gate import Comparison, GateResult
 
-Floats = NDArray[np.float64]
-_RESAMPLES = 2000
+from .resampling import Floats, bounds_of_mean
 
 
 def compare(
@@ -27,11 +25,8 @@ def compare(
 
     `blocks` numbers the stretches of time (days, say) whose rows share their luck, `slices` maps
     a name such as `origin=JFK` to a mask of rows. The gain's one-sided confidence bounds come
-    from a block bootstrap: whole blocks are drawn with replacement, so that neighbouring rows
-    are not counted as independent (Kuensch 1989, "The jackknife and the bootstrap for general
-    stationary observations", Annals of Statistics 17; for few blocks Cameron, Gelbach and
-    Miller 2008, "Bootstrap-based improvements for inference with clustered errors", Review of
-    Economics and Statistics 90).
+    from a block bootstrap (`resampling`), so that neighbouring rows are not counted as
+    independent.
 
     It passes when there are enough rows, every loss is finite, the gain's lower bound is above
     zero and no slice of enough rows is worse with the same confidence.
@@ -93,20 +88,10 @@ class _Pair:
 def _bounds(gains: Floats, blocks: np.ndarray, confidence: float, seed: int) -> tuple[float, float]:
     """Bound the mean gain from below and from above, each with this confidence."""
     _, block = np.unique(blocks, return_inverse=True)
-    sums, sizes = np.bincount(block, weights=gains), np.bincount(block)
-    count = len(sizes)
-    if count == 1:  # one piece of luck bounds nothing
-        return -float(np.abs(gains).max()), float(np.abs(gains).max())
-    draws = np.random.default_rng(seed).multinomial(
-        count, np.full(count, 1 / count), size=_RESAMPLES
-    )
-    means = (draws @ sums) / (draws @ sizes)
-    center = sums.sum() / sizes.sum()
-    # Resampling few blocks shows too little spread; this is the usual correction of a variance.
-    spread = (np.quantile(means, [1 - confidence, confidence]) - center) * np.sqrt(
-        count / (count - 1)
-    )
-    return float(center + spread[0]), float(center + spread[1])
+    sums = np.bincount(block, weights=gains).astype(np.float64)
+    sizes = np.bincount(block).astype(np.float64)
+    most = float(np.abs(gains).max())
+    return bounds_of_mean(sums, sizes, confidence, seed) or (-most, most)
 
 
 def _not_finite(champion: Floats, challenger: Floats) -> list[str]:

@@ -15,6 +15,7 @@ from .stores import (
     Promotions,
     RetrainRequests,
     Stores,
+    Trials,
     Verdicts,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "Reports",
     "RetrainRequests",
     "Stores",
+    "Trials",
     "Verdicts",
 ]

@@ -12,6 +12,8 @@ from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RetrainRequest
+from trimtab.records.tallies import Evidence
+from trimtab.records.trials import Trial
 from trimtab.records.verdicts import Verdict
 
 
@@ -105,6 +107,34 @@ class Verdicts(Protocol):
         self, model: str, version: str | None = None, *, limit: int = 100
     ) -> Sequence[Verdict]:
         """List verdicts, newest window first."""
+        ...
+
+
+class Trials(Protocol):
+    """Canaries and shadows; at most one running for a model."""
+
+    def begin(self, trial: Trial) -> bool:
+        """Begin a trial; False, and nothing begun, when one is running for the model."""
+        ...
+
+    def running(self, model: str) -> Trial | None:
+        """Give the trial that is running."""
+        ...
+
+    def save(self, trial: Trial, evidence: Evidence | None = None) -> None:
+        """Write how far a running trial is, or its end, and what it rests on.
+
+        Raises StaleTrialError unless its revision is the one in the store plus 1, and when it has
+        ended: then nothing is written.
+        """
+        ...
+
+    def evidence(self, trial_id: str) -> Evidence | None:
+        """Give what a trial rests on; None until anything was compared."""
+        ...
+
+    def recent(self, model: str, *, limit: int = 20) -> Sequence[Trial]:
+        """List trials, newest first, the running one included."""
         ...
 
 
@@ -226,6 +256,11 @@ class Stores(Protocol):
     @property
     def keys(self) -> Keys:
         """Who may call the endpoints."""
+        ...
+
+    @property
+    def trials(self) -> Trials:
+        """What is being tried."""
         ...
 
 

@@ -60,3 +60,5 @@ class LoggedRows:
     """One column an input of the contract."""
     refused: int
     """Requests of the same slice that were answered with an error."""
+    failed: int
+    """Those of them that were no fault of the caller's."""

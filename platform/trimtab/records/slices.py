@@ -7,6 +7,8 @@ from .logged import LoggedRows
 
 FIRST_ERROR = 400
 """Requests with this HTTP status or a higher one were refused."""
+FIRST_FAULT = 500
+"""From this status on the endpoint failed, whatever it was asked."""
 
 
 def logged_rows(table: pa.Table) -> LoggedRows | None:
@@ -24,4 +26,5 @@ def logged_rows(table: pa.Table) -> LoggedRows | None:
         rows=answered.drop_columns(["inputs"]).to_pandas(),
         inputs=pa.table(columns).to_pandas(),
         refused=table.num_rows - answered.num_rows,
+        failed=pc.sum(pc.greater_equal(table["status"], FIRST_FAULT)).as_py() or 0,
     )

@@ -1,5 +1,6 @@
 """`trimtab.toml`: what a user declares, checked; the comment under a field is its manual."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -157,6 +158,10 @@ class CaptureSettings(Section):
     def needs_key(self) -> bool:
         """Tell whether anything is hashed."""
         return bool(self.hash) or self.hash_keys
+
+    def redacts(self, names: Iterable[str]) -> list[str]:
+        """Name the inputs, of those given, whose values are not in the log as they came."""
+        return [name for name in names if name in self.drop or name in self.hash]
 
     @model_validator(mode="after")
     def _one_way_each(self) -> "CaptureSettings":

@@ -262,7 +262,7 @@ class Load:
             try:
                 connection.request("POST", "/predict", body, JSON)
                 self._take(connection.getresponse(), rows)
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 self.failures.append(repr(error))
                 connection.close()
 

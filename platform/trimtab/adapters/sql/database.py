@@ -19,6 +19,7 @@ from .ledger import SqlLedger, SqlPromotions
 from .migrating import migrate
 from .outbox import SqlEndpoints, SqlOutbox
 from .requests import SqlRetrainRequests
+from .trials import SqlTrials
 from .watching import SqlIncidents, SqlVerdicts
 
 # Until 3.51.3, two connections that write or checkpoint a WAL at once can corrupt it
@@ -42,6 +43,7 @@ class SqlStores:
     outbox: SqlOutbox
     endpoints: SqlEndpoints
     keys: SqlKeys
+    trials: SqlTrials
 
     @classmethod
     def on(cls, session: Session) -> "SqlStores":
@@ -56,6 +58,7 @@ class SqlStores:
             outbox=SqlOutbox(session),
             endpoints=SqlEndpoints(session),
             keys=SqlKeys(session),
+            trials=SqlTrials(session),
         )
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, Float, Index, Integer, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from trimtab.records.keys import KeyScope
+from trimtab.records.tallies import Evidence
 from trimtab.records.verdicts import Verdict
 
 from .columns import Document, Moment
@@ -117,6 +118,49 @@ class VerdictRow(Table):
     window_end: Mapped[datetime] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(_NAME)
     verdict: Mapped[Verdict] = mapped_column(Document(Verdict))
+
+
+class TrialRow(Table):
+    """A canary or a shadow; at most one running for a model."""
+
+    __tablename__ = "trials"
+    __table_args__ = (
+        Index(
+            "one_running_trial_a_model",
+            "model",
+            unique=True,
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    model: Mapped[str] = mapped_column(_NAME)
+    kind: Mapped[str] = mapped_column(_NAME)
+    champion: Mapped[str] = mapped_column(_NAME)
+    epoch: Mapped[int] = mapped_column(Integer)
+    challenger: Mapped[str] = mapped_column(_NAME)
+    manifest_sha256: Mapped[str] = mapped_column(String(64))
+    by: Mapped[str]
+    why: Mapped[str]
+    began_at: Mapped[datetime]
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+    share: Mapped[float | None] = mapped_column(Float)
+    compared_through: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(_NAME)
+    ended_at: Mapped[datetime | None]
+    ended_because: Mapped[tuple[str, ...]] = mapped_column(Document(_REASONS))
+
+
+class EvidenceRow(Table):
+    """What a trial rests on: long, and so not beside what is looked at twice a second."""
+
+    __tablename__ = "trial_evidence"
+
+    trial: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    evidence: Mapped[Evidence] = mapped_column(Document(Evidence))
 
 
 class LabelRow(Table):

@@ -1,4 +1,4 @@
-"""From a registered challenger to its end: on trial, then champion, waiting or rejected."""
+"""The contest of a challenger with the champion, judged by the gate and written down."""
 
 import tempfile
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from .judging import judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Contest:
     """What came of one comparison."""
 
     challenger: ModelVersion
@@ -34,7 +34,7 @@ class Trial:
         return f"champion {self.against.version}" if self.against else BASELINE
 
 
-def try_out(bench: Bench, challenger: ModelVersion, rows: pd.DataFrame) -> Trial:
+def try_out(bench: Bench, challenger: ModelVersion, rows: pd.DataFrame) -> Contest:
     """Judge a version against the champion in force, and write the answer beside the version."""
     settings, model = bench.settings, challenger.model
     with bench.database.transaction() as stores:
@@ -45,9 +45,9 @@ def try_out(bench: Bench, challenger: ModelVersion, rows: pd.DataFrame) -> Trial
         champion = load_contender(bench.registry, settings.home, known, against.manifest_sha256)
     contender = load_contender(bench.registry, settings.home, challenger)
     result = judge(settings.model(model), rows, contender, champion)
-    trial = Trial(challenger=challenger, against=against, result=result)
-    _publish(bench, trial)
-    return trial
+    contest = Contest(challenger=challenger, against=against, result=result)
+    _publish(bench, contest)
+    return contest
 
 
 def find_version(registry: ModelRegistry, model: str, version: str) -> ModelVersion:
@@ -58,8 +58,8 @@ def find_version(registry: ModelRegistry, model: str, version: str) -> ModelVers
     raise UnknownVersionError(model, version)
 
 
-def _publish(bench: Bench, trial: Trial) -> None:
-    result, version = trial.result, trial.challenger
+def _publish(bench: Bench, contest: Contest) -> None:
+    result, version = contest.result, contest.challenger
     gain = result.overall.champion - result.overall.challenger
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "gate.json"
@@ -67,7 +67,7 @@ def _publish(bench: Bench, trial: Trial) -> None:
         bench.reports.publish(version, "gate.json", file)
     bench.reports.annotate(
         version,
-        text=as_markdown(result, trial.opponent),
+        text=as_markdown(result, contest.opponent),
         tags={"trimtab.gate": "passed" if result.passed else "rejected"},
         metrics={"gate.gain": gain, "gate.low": result.overall.low},
     )
