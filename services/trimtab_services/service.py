@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FAILED = BadRequestError("The model could not answer; the endpoint's log has the reason.")
+_UNANSWERABLE = BadRequestError("The model has no answer to numbers as large as these.")
 
 
 class Endpoint:
@@ -289,6 +290,10 @@ class Endpoint:
 
     def _fail(self, champion: "Champion", error: Exception, arrival: Arrival) -> Reply:
         """Log where it happened; an error's text may hold what the caller sent."""
+        from trimtab.adapters.predictor import UnanswerableError  # it was loaded with the version
+
+        if isinstance(error, UnanswerableError):
+            return self.refuse(400, _UNANSWERABLE, arrival)
         kind, where = type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
         logger.error("version %s failed to answer: %s\n%s", champion.version, kind, where)
         return self.refuse(500, _FAILED, arrival)

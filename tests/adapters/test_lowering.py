@@ -27,6 +27,7 @@ from trimtab.adapters.frames import FrameError, coerce, rows_of
 from trimtab.adapters.lowering import CannotLowerError, OddRowsError, lower
 from trimtab.adapters.predictor import Answers, Predictor, UnanswerableError
 from trimtab.records.contracts import Contract, Task
+from trimtab.records.rows import Rows
 from trimtab.records.schema import Column, ColumnType, Schema
 from trimtab.settings.project import Candidate
 from trimtab_pipelines.candidates import Recipe
@@ -129,6 +130,9 @@ def check_same(model: Model, rows: list[dict[str, Any]]) -> None:
             model.fast.answer(rows)
         return
     found = model.fast.answer(rows)
+    names = model.fast.contract.schema.names
+    as_served = Rows(names, [tuple(row[name] for name in names) for row in rows])
+    np.testing.assert_array_equal(numbers(model.fast.answer(as_served)), numbers(found))
     # BLAS adds as the layout in memory suggests, so linear models are free in their last bits.
     tolerance = 0.0 if model.is_trees else 1e-12
     np.testing.assert_allclose(numbers(found), numbers(wanted), rtol=tolerance, atol=tolerance)

@@ -1,5 +1,6 @@
 """The predictor: one way from a version's files to answers, in trainer, gate and endpoint."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ TRUSTED = (
 )
 """What a model file may hold besides scikit-learn's and numpy's own types. The list inside the
 file itself counts for nothing."""
+
+_FEW = 64
 
 
 class UntrustedModelError(TrimtabError):
@@ -111,7 +114,7 @@ class Predictor:
         contract, UnanswerableError when the model gives no finite number for one.
         """
         output = self._output(rows)
-        if not np.isfinite(output).all():
+        if not _is_finite(output):
             raise UnanswerableError("the result is no finite number")
         return answers_of(self.contract, output)
 
@@ -121,11 +124,18 @@ class Predictor:
                 return self._lowered(rows)
             except OddRowsError:
                 pass  # values that are rare enough for the long way
-        frame = coerce(_frame(rows, self.contract.schema), self.contract.schema)
+        frame = coerce(_frame(list(rows), self.contract.schema), self.contract.schema)
         try:
             return raw_output(self._pipeline, frame)
         except ValueError as error:
             raise UnanswerableError(error) from error
+
+
+def _is_finite(output: np.ndarray) -> bool:
+    """Tell whether JSON can hold the numbers; to ask numpy about a few costs as much as a tree."""
+    if output.size > _FEW:
+        return bool(np.isfinite(output).all())
+    return all(map(math.isfinite, output.ravel().tolist()))
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], schema: Schema) -> pd.DataFrame:

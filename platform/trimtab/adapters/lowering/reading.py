@@ -1,12 +1,14 @@
 """From rows of typed values to one matrix of numbers, with as little Python a value as can be."""
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
+
+from trimtab.records.rows import Rows
 
 from .limits import OddRowsError
 from .values import Read
@@ -20,7 +22,10 @@ class Reading:
     def __init__(self, columns: Sequence[tuple[str, Read | None]], *, whole: bool = False) -> None:
         """Take names and readers; `whole` numbers are kept as 64-bit integers."""
         names = [name for name, _ in columns]
-        self._pick: Any = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+        self._names = names
+        self._pick: Any = _picker(names)
+        self._met: Sequence[str] = ()
+        self._arrange: Any = None
         self._special = [(at, read) for at, (_, read) in enumerate(columns) if read is not None]
         self._width = len(names)
         self._code, self._kind = ("q", "i8") if whole else ("d", "f8")
@@ -50,11 +55,26 @@ class Reading:
 
     def _values(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         if not self._special:
-            return list(chain.from_iterable(map(self._pick, rows)))
+            return list(chain.from_iterable(self._picked(rows)))
         values: list[Any] = []
-        for row in rows:
-            picked = list(self._pick(row))
+        for row in self._picked(rows):
+            picked = list(row)
             for at, read in self._special:
                 picked[at] = read(picked[at])
             values += picked
         return values
+
+    def _picked(self, rows: Sequence[Mapping[str, Any]]) -> Iterable[tuple[Any, ...]]:
+        """Give the values of every row in the order of the plan."""
+        if not isinstance(rows, Rows):
+            return map(self._pick, rows)
+        if rows.names is not self._met:  # an endpoint's rows all share one list of names
+            places = {name: at for at, name in enumerate(rows.names)}
+            order = [places[name] for name in self._names]
+            self._arrange = None if order == list(range(len(places))) else _picker(order)
+            self._met = rows.names
+        return rows.values if self._arrange is None else map(self._arrange, rows.values)
+
+
+def _picker(keys: Sequence[Any]) -> Any:
+    return itemgetter(*keys) if len(keys) > 1 else lambda row: (row[keys[0]],)
