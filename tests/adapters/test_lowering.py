@@ -249,6 +249,9 @@ def test_a_row_without_a_column_is_refused(model: Model) -> None:
     [
         ("double True", 7),
         ("double True", True),
+        ("double True", 1.7e308),
+        ("double True", -1.7e308),
+        ("double True", 5e-324),
         ("double False", float("nan")),
         ("long True", 7.0),
         ("long True", 7.5),
