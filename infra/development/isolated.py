@@ -13,6 +13,7 @@ from pkgutil import walk_packages
 NOT_IMPORTED = {
     # Behind the extra `models`, which the components that run versions ask for.
     "trimtab.adapters.golden",
+    "trimtab.adapters.lowering",
     "trimtab.adapters.predictor",
     # Runs inside a built bento only.
     "trimtab_services.entry",
