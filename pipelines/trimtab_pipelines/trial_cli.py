@@ -60,8 +60,8 @@ def canary(
 
     Who comes back with a key meets the same version for as long as the canary lasts; requests
     without keys go by chance. The version is built, proven and loaded like a champion first. If
-    it cannot be loaded, or fails to answer, the champion answers: nobody gets an error because
-    of a canary. Each answer names its version.
+    it cannot be loaded, or fails to answer, the champion answers the same request. Each answer
+    names its version.
 
     A canary answers callers without having passed the gate, so it needs its reason. It ends by
     itself after --for, and when the champion changes. See how the two compare: trimtab trial
