@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from trimtab.records.keys import Admission
 from trimtab.records.promotions import Promotion
 from trimtab.settings import Settings
 from trimtab_services import reconcile
+from trimtab_services.keys import write_admission
 from trimtab_services.listening import listen
 from trimtab_services.nursery import Nursery
 from trimtab_services.reconcile import Keeper
@@ -32,6 +34,7 @@ class Endpoint:
         self.settings = settings
         self.port = settings.model(MODEL).serve.port
         self.caller = caller(self.port)
+        write_admission(settings.home.keys(MODEL), Admission(closed=False))
         self.keeper = Keeper(settings, MODEL, listen(settings, MODEL), nursery)
         self._shelf = shelf
         self._epoch = 0
