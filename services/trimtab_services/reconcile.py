@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from trimtab.records.promotions import Promotion
@@ -119,6 +120,8 @@ class Keeper:
         for host in self._processes():
             host.wait(deadline - time.monotonic())
         self._stand_in.end()
+        with suppress(OSError):  # for the stand-in's copy too, at once
+            self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
 
     def _pursue(self, wanted: Promotion) -> None:

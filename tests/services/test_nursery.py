@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from trimtab.records.keys import Admission
 from trimtab_services.bento import run_proof
 from trimtab_services.bundle import installed_code
 from trimtab_services.children import Host
+from trimtab_services.keys import write_admission
 from trimtab_services.listening import listen
 from trimtab_services.nursery import Channel, Forked, Nursery
 from trimtab_services.pointer import Pointer
@@ -33,6 +35,7 @@ def test_a_forked_endpoint_answers_and_captures(
     nursery: Nursery, shelf: Any, project: Any, caller: Any, wait: Any, row: Any, tmp_path: Path
 ) -> None:
     settings = project(tmp_path)
+    write_admission(settings.home.keys(MODEL), Admission(closed=False))
     port = settings.model(MODEL).serve.port
     with listen(settings, MODEL) as listening:
         host = Host.start(settings, MODEL, pointer_to(shelf, "1"), listening, nursery)
@@ -47,6 +50,18 @@ def test_a_forked_endpoint_answers_and_captures(
     assert (status, answer["version"]) == (200, "1")
     assert list(settings.home.spool(MODEL).glob("*.seg"))
     assert not host.is_running
+
+
+def test_a_process_whose_supervisor_dies_while_it_loads_ends_too(
+    nursery: Nursery, shelf: Any, project: Any, wait: Any, tmp_path: Path
+) -> None:
+    settings = project(tmp_path)
+    with listen(settings, MODEL) as listening:
+        host = Host.start(settings, MODEL, pointer_to(shelf, "1"), listening, nursery)
+        host._line.close()  # what the kernel does for one that was killed
+        wait(lambda: not Path(f"/proc/{host.pid}").exists(), "its end", 5)
+
+    assert host.is_gone()
 
 
 def test_other_code_than_its_own_is_never_forked(nursery: Nursery) -> None:

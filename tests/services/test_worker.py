@@ -14,11 +14,13 @@ from trimtab.adapters.clock import SystemClock
 from trimtab.adapters.opening import open_log
 from trimtab.adapters.sql import open_database
 from trimtab.errors import SettingsError
+from trimtab.records.keys import Admission
 from trimtab.records.promotions import Promotion
 from trimtab.settings import Environment, Settings, load
 from trimtab.supervisor import PortInUseError
 from trimtab_services.attendant import Attendant
 from trimtab_services.crew import Crew
+from trimtab_services.keys import write_admission
 from trimtab_services.listening import listen
 from trimtab_services.nursery import Nursery
 from trimtab_services.reconcile import Keeper
@@ -112,6 +114,7 @@ def test_a_version_whose_process_cannot_be_started_is_tried_again_later(
 ) -> None:
     settings: Settings = project(tmp_path)
     shelf.lend(settings, "1")
+    write_admission(settings.home.keys(MODEL), Admission(closed=False))
     nursery = Nursery()
     nursery.end()  # neither warm nor warming
     promotion = Promotion(

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -114,11 +116,13 @@ class Platform:
     def assert_recomputed(
         self, answers: list[dict[str, Any]], row: dict[str, object], rows: int = 1
     ) -> None:
-        """Every answer is what the version it names says, to the last bit."""
+        """Every answer is what the version it names says, and no other version does."""
         said = {v: self._said(v, row, rows) for v in {answer["version"] for answer in answers}}
+        for one, other in combinations(said.values(), 2):
+            assert not np.allclose(one, other, rtol=0, atol=1e-3)
         for answer in answers:
             shares = [[*each["probabilities"].values()] for each in answer["predictions"]]
-            assert shares == said[answer["version"]]
+            assert np.allclose(shares, said[answer["version"]], rtol=0, atol=1e-9)
 
     def _said(self, version: str, row: dict[str, object], rows: int) -> list[list[float]]:
         predictor = Predictor.load(self.shelf.files / "versions" / version, "cpu")
