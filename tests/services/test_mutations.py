@@ -18,7 +18,7 @@ from trimtab.adapters.manifest import FILE, write_manifest
 from trimtab.errors import ManifestError
 from trimtab.records.keys import Admission
 from trimtab.settings import Settings
-from trimtab_services.bundle import VERSION_FOLDER, source_of
+from trimtab_services.bundle import PLAN_FILE, VERSION_FOLDER, source_of
 from trimtab_services.children import Host
 from trimtab_services.keys import write_admission
 from trimtab_services.nursery import Nursery
@@ -181,12 +181,17 @@ class Versions:
     sha256: str
     other: Path
 
+    def copy(self, source: Path) -> None:
+        """Lay out what a bento holds of the good version."""
+        shutil.copytree(self.folder, source / VERSION_FOLDER)
+        shutil.copyfile(self.folder.parent / PLAN_FILE, source / PLAN_FILE)
+
     def mutated(self, work: Path, number: int) -> tuple[Path, str, set[str]]:
         """Give a source with a changed copy, what was done to it, and the names it may blame."""
         chance = random.Random(f"{SEED}-{number}")
         source = work / "src"
         remove_all(work)
-        shutil.copytree(self.folder, source / VERSION_FOLDER)
+        self.copy(source)
         before = fingerprint(source / VERSION_FOLDER)
         while True:
             mutation = chance.choice(MUTATIONS)
@@ -234,9 +239,9 @@ def hold(versions: Versions, work: Path, count: int) -> None:
 
 
 def test_what_was_not_changed_is_loaded(versions: Versions, tmp_path: Path) -> None:
-    shutil.copytree(versions.folder, tmp_path / VERSION_FOLDER)
+    versions.copy(tmp_path / "src")
 
-    assert load_champion(tmp_path, "1", versions.sha256, "cpu").golden.matches
+    assert load_champion(tmp_path / "src", "1", versions.sha256, "cpu").golden.matches
 
 
 def test_of_three_hundred_mutations_none_is_loaded(versions: Versions, tmp_path: Path) -> None:
