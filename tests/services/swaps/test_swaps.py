@@ -30,7 +30,8 @@ def swap(up: Any, load: Any, row: dict[str, object], swaps: int) -> list[float]:
     assert {answer["version"] for answer in callers.answers} == {"1", "2"}
     up.assert_recomputed(callers.answers, row)
     up.assert_recomputed(callers.batches, row, rows=100)
-    assert up.events[told:] == [("version served", version) for version in versions]
+    events = [event for event in up.events[told:] if event[0] != "endpoint recovered"]  # by others
+    assert events == [("version served", version) for version in versions]
     assert set(up.hosts) == hosts
     up.assert_captured_once([*callers.answers, *callers.batches])
     return seconds
