@@ -1,6 +1,7 @@
 """The gate's answer as people read it: in MLflow, and in a terminal."""
 
 from rich.table import Table
+from rich.text import Text
 
 from trimtab.records.gate import Comparison, GateResult
 
@@ -41,7 +42,7 @@ def as_table(result: GateResult, opponent: str) -> Table:
     for heading in _headings(opponent):
         table.add_column(heading, justify="right")
     for comparison in (result.overall, *result.slices):
-        table.add_row(comparison.name, *_figures(comparison))
+        table.add_row(Text(comparison.name), *_figures(comparison))
     return table
 
 

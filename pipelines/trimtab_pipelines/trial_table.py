@@ -1,6 +1,7 @@
 """A trial's comparison as a table in a terminal."""
 
 from rich.table import Table
+from rich.text import Text
 
 from trimtab.records.agreement import TrialResult
 from trimtab.records.trials import Trial
@@ -25,5 +26,5 @@ def as_table(trial: Trial, result: TrialResult) -> Table:
     for heading in headings:
         table.add_column(heading, justify="right")
     for found in (result.overall, *result.slices[:_SLICES_SHOWN]):
-        table.add_row(*figures(found))
+        table.add_row(*map(Text, figures(found)))
     return table

@@ -58,7 +58,7 @@ def figures(found: Agreement) -> tuple[str, ...]:
         found.name,
         f"{found.rows:,}",
         f"{found.agreed:.2%}" if found.rows else "",
-        f"{found.distance:.4f}",
+        f"{found.distance:.4f}" if found.rows else "",
         f"{shift.champion:.4f} -> {shift.challenger:.4f}" if shift else "",
         _difference(shift) if shift else "",
     )

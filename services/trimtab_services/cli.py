@@ -43,9 +43,10 @@ def build(settings: "Settings", model: str, version: str | None, target: Path | 
     folder = build(settings, registry, model, chosen, manifest_sha256)
     proof = read_proof(folder)
     console.print(f"{model} version {chosen}: {proof.message}, on {proof.device}.")
-    console.print(f"Requests are answered by its {proof.engine}: {proof.note}.")
+    engine = "fast path" if proof.engine == "lowered" else proof.engine
+    console.print(f"Requests are answered by its {engine}: {proof.note}.", markup=False)
     for difference in proof.differing:
-        console.print(f"Worth knowing: {difference}.")
+        console.print(f"Worth knowing: {difference}.", markup=False)
     click.echo(_export(folder, target) if target else folder)
 
 
@@ -73,7 +74,7 @@ def _export(bento: Path, target: Path) -> Path:
 
     exported = export(bento, target)
     if exported.unlocked:
-        console.print(f"The lock has versions and no hashes: {exported.unlocked}")
+        console.print(f"The lock has versions and no hashes: {exported.unlocked}", markup=False)
     console.print(f"Exported: {', '.join(sorted(p.name for p in exported.folder.iterdir()))}.")
     return exported.folder
 

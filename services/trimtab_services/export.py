@@ -44,6 +44,7 @@ def export(bento: Path, target: Path) -> Exported:
     The hashes of the packages come from the index that uv is set up for; where it does not answer
     the lock has versions only. Raises ExportError.
     """
+    target = target.resolve()  # uv is run elsewhere
     bundle = read_bundle(source_of(bento))
     name = f"{bundle.model}-{bundle.version}"
     try:

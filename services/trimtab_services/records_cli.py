@@ -105,7 +105,7 @@ def quarantine(settings: "Settings", model: str, retry: bool) -> None:
     if found.logged:
         console.print(f"{found.logged} requests of {model} went from quarantine into the log.")
     for why, count in found.kept.most_common():
-        console.print(f"{count} in quarantine: {why}.")
+        console.print(f"{count} in quarantine: {why}.", markup=False)
     if found.kept:
         raise SystemExit(ExitCode.REFUSED)
     if not found.logged:

@@ -31,9 +31,10 @@ class BadRequestError(Exception):
 
 def refusal(error: ValidationError, rows: str = "rows") -> BadRequestError:
     """Put what the strict description found into words; `rows` is what the caller called them."""
-    details = error.errors(include_url=False, include_context=False, include_input=False)
+    details = error.errors(include_url=False, include_context=False)
     if details[0]["type"] == "json_invalid":
-        return BadRequestError(f"The body is no JSON: {details[0]['msg'].lower()}.")
+        why = details[0]["msg"].removeprefix("Invalid JSON: ")
+        return BadRequestError(f"The body is no JSON: {why}.")
     return unfit([(_path(detail, rows), _why(detail)) for detail in details])
 
 
@@ -58,5 +59,9 @@ def _why(detail: ErrorDetails) -> str:
             return "is missing"
         case "extra_forbidden":
             return "is no input of this model"
+        case "string_too_long" | "too_long" | "too_short":
+            return detail["msg"].partition(" ")[2].partition(" after validation")[0]
+        case _ if detail["input"] is None:
+            return "must not be null"
         case _:
             return detail["msg"].removeprefix("Value error, ").replace("Input should", "should")

@@ -93,6 +93,16 @@ def test_init_looks_at_the_data(orders: Path) -> None:
     assert 'exclude = ["customer name"]' in written
 
 
+def test_init_tells_columns_by_their_whole_names(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"[bold]": [1.5, 2.5], "[/]": [1.5, 2.5], "late": [True, False]})
+    frame.to_csv(tmp_path / "orders.csv", index=False)
+
+    done = trimtab("init", "orders.csv", folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "from 2 columns: [bold], [/]" in done.stdout
+
+
 def test_init_never_overwrites(orders: Path) -> None:
     (orders / "trimtab.toml").write_text("mine")
     done = trimtab("init", "orders.csv", folder=orders)

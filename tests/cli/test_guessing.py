@@ -19,3 +19,10 @@ def test_only_iso_8601_is_taken_for_time(first: str, second: str, is_time: bool)
     frame = pd.DataFrame({"date": [first, second], "x": [1.5, 2.5], "late": [True, False]})
 
     assert guess(frame).time == ("date" if is_time else None)
+
+
+@pytest.mark.parametrize("name", ["order_id", "Order ID", "order.id", "id"])
+def test_a_key_is_known_by_its_name_however_words_are_parted(name: str) -> None:
+    frame = pd.DataFrame({name: ["a", "b"], "x": [1.5, 2.5], "late": [True, False]})
+
+    assert guess(frame).key == name

@@ -259,3 +259,10 @@ def test_a_result_survives_being_kept() -> None:
     found = concluded(with_pairs(empty(said, contract()), times(500), said, said, {}))
 
     assert from_json(TrialResult, to_json(found)) == found
+
+
+def test_a_short_canary_whose_callers_alone_are_compared_says_that_it_is_short() -> None:
+    yes = np.linspace(0, 1, 50)
+    tally = served(empty(odds(yes), contract()), "7", yes, times(50, 1 / 60))
+
+    assert any("let it run longer" in remark for remark in concluded(tally).remarks)

@@ -263,6 +263,19 @@ def test_an_export_takes_the_place_of_the_one_before(
     assert not (again.folder / "old").exists()
 
 
+def test_a_relative_folder_gets_the_same_hashes(
+    bento: Path, exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    found = export(bento, Path("here"))
+
+    assert found.unlocked == exported.unlocked
+    assert (found.folder / "requirements.lock").read_bytes() == (
+        exported.folder / "requirements.lock"
+    ).read_bytes()
+
+
 def test_a_folder_that_cannot_be_written_is_said(bento: Path, tmp_path: Path) -> None:
     from trimtab_services.export import ExportError
 

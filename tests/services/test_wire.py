@@ -173,6 +173,18 @@ def test_a_refusal_never_repeats_what_was_sent() -> None:
     assert secret not in error.detail
 
 
+def test_a_null_where_there_was_none_in_training_is_called_by_its_name() -> None:
+    assert ("rows.0.seats", "must not be null") in refused(body(a_row(seats=None))).fields
+
+
+def test_limits_are_said_without_the_words_of_the_library() -> None:
+    empty, many = refused(body()), refused(body(*[a_row()] * 4))
+
+    assert empty.fields == (("rows", "should have at least 1 item"),)
+    assert many.fields == (("rows", "should have at most 3 items"),)
+    assert refused(b"{").error.startswith("The body is no JSON: EOF")
+
+
 def test_a_thousand_mistakes_make_a_short_answer() -> None:
     wide = Wire(contract(), max_rows=1000)
     with pytest.raises(BadRequestError) as caught:

@@ -57,7 +57,7 @@ def account(console: Console, tally: Tally, logged: Logged) -> bool:
         f"answered; {missing} missing from the inference log, {twice} in it twice."
     )
     for reason, count in tally.failed.most_common(5):
-        console.print(f"  {count} x {reason}", style="red")
+        console.print(f"  {count} x {reason}", style="red", markup=False)
     return not (failed or missing or twice)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 from packaging.version import Version
+from rich.markup import escape
 
 from trimtab.errors import ExitCode, TrimtabError
 from trimtab.records.urls import without_userinfo
@@ -58,9 +59,9 @@ def doctor(folder: Path) -> None:
     checks = list(examine(folder))
     for check in checks:
         mark, colour = ("ok", "green") if check.well else ("!!", "red")
-        console.print(f"[{colour}]{mark}[/]  {check.name}: {check.found}")
+        console.print(f"[{colour}]{mark}[/]  {check.name}: {escape(check.found)}")
         if not check.well:
-            console.print(f"      {check.fix}", style="yellow")
+            console.print(f"      {check.fix}", style="yellow", markup=False)
     if not all(check.well for check in checks):
         raise SystemExit(ExitCode.FAILED)
 

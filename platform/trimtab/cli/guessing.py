@@ -1,5 +1,6 @@
 """Guessing a model's settings from a look at its data; every guess is said and can be changed."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,7 +72,7 @@ def _task(values: pd.Series) -> Task:
 def _is_time(values: pd.Series) -> bool:
     if types.is_datetime64_any_dtype(values):
         return True
-    hinted = any(hint in str(values.name).lower() for hint in _TIMES)
+    hinted = any(hint in _plain(values.name) for hint in _TIMES)
     if not hinted or types.is_numeric_dtype(values):
         return False
     parsed = pd.to_datetime(values.dropna().head(1000), errors="coerce", utc=True, format="ISO8601")
@@ -79,9 +80,14 @@ def _is_time(values: pd.Series) -> bool:
 
 
 def _is_key(values: pd.Series) -> bool:
-    name = str(values.name).lower()
+    name = _plain(values.name)
     hinted = name in _KEYS or name.endswith(tuple(f"_{key}" for key in _KEYS))
     return hinted and values.is_unique and bool(values.notna().all())
+
+
+def _plain(name: object) -> str:
+    """Write `Order ID` and `order.id` as `order_id`."""
+    return re.sub(r"[\W_]+", "_", str(name).lower())
 
 
 def _is_name(values: pd.Series) -> bool:

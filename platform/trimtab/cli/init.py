@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.markup import escape
 
 from trimtab.errors import SettingsError
 
@@ -99,13 +100,19 @@ def _check(path: Path, folder: Path) -> None:
 
 
 def _tell(path: Path, name: str, found: "Guess", rows: int) -> None:
-    console.print(f"Wrote {path} for model [bold]{name}[/] from {rows} rows:")
-    console.print(f"  predicts [bold]{found.target}[/] ({found.task})")
-    console.print(f"  in the order of {found.time or 'the rows, as no column holds a time'}")
-    console.print(f"  labels by {found.key or 'prediction id, as no column is a key'}")
-    console.print(f"  from {len(found.inputs)} columns: {', '.join(found.inputs)}")
+    order = found.time or "the rows, as no column holds a time"
+    key = found.key or "prediction id, as no column is a key"
+    lines = [
+        f"  in the order of {order}",
+        f"  labels by {key}",
+        f"  from {len(found.inputs)} columns: {', '.join(found.inputs)}",
+    ]
     if found.exclude:
-        console.print(f"  without {', '.join(found.exclude)} (different in nearly every row)")
+        lines.append(f"  without {', '.join(found.exclude)} (different in nearly every row)")
+    console.print(f"Wrote {escape(str(path))} for model [bold]{name}[/] from {rows} rows:")
+    console.print(f"  predicts [bold]{escape(found.target)}[/] ({found.task})")
+    for line in lines:
+        console.print(line, markup=False)
     console.print("Correct what is wrong there; then: [bold]trimtab up[/]")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from trimtab.errors import ExitCode
 from trimtab.records.endpoints import EndpointStatus
@@ -45,7 +46,7 @@ class ModelStatus:
         found = [
             f"{incident.situation} since {incident.opened_at:%F}" for incident in self.incidents
         ]
-        if self.endpoint is None or now - self.endpoint.seen_at > _SILENT:
+        if self.endpoint is None or _is_silent(self.endpoint, now):
             found.append("the endpoint is down")
         elif self.endpoint.note:
             found.append(self.endpoint.note)
@@ -85,26 +86,27 @@ def status(settings: "Settings", as_json: bool) -> None:
         click.echo(to_json(models, kind=list[ModelStatus], indent=2))
     else:
         for model in models:
-            console.print(_table(model, now))
+            console.print(table_of(model, now))
     if any(model.troubles(now) for model in models):
         raise SystemExit(ExitCode.REFUSED)
 
 
-def _table(model: ModelStatus, now: datetime) -> Table:
+def table_of(model: ModelStatus, now: datetime) -> Table:
+    """Lay it out for a terminal."""
     table = Table(title=model.model, title_justify="left", show_header=False, box=None)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in _lines(model):
-        table.add_row(name, text)
+    for name, text in _lines(model, now):
+        table.add_row(name, Text(text))  # which may hold names and values of the data
     troubles = model.troubles(now)
     if troubles:
-        table.add_row("look at", "; ".join(troubles), style="yellow")
+        table.add_row("look at", Text("; ".join(troubles)), style="yellow")
     else:
         table.add_row("all well", "", style="green")
     return table
 
 
-def _lines(model: ModelStatus) -> list[tuple[str, str]]:
+def _lines(model: ModelStatus, now: datetime) -> list[tuple[str, str]]:
     lines = []
     if model.champion:
         champion = model.champion
@@ -112,8 +114,7 @@ def _lines(model: ModelStatus) -> list[tuple[str, str]]:
         lines.append(("because", "; ".join(champion.reasons)))
     if model.endpoint:
         end = model.endpoint
-        serving = f"serves version {end.version} on {end.device}" if end.version else "is silent"
-        lines.append(("endpoint", f"{end.url} {serving}"))
+        lines.append(("endpoint", f"{end.url} {_serving(end, now)}"))
         captured = f"{end.answered} answered = {end.captured} captured + {end.dropped} dropped"
         lines.append(("capture", captured))
     if model.verdict:
@@ -128,6 +129,18 @@ def _lines(model: ModelStatus) -> list[tuple[str, str]]:
         lines.append(("on trial", _on_trial(model.trial)))
     lines.append(("labels", str(model.labels)))
     return lines
+
+
+def _is_silent(endpoint: EndpointStatus, now: datetime) -> bool:
+    return now - endpoint.seen_at > _SILENT
+
+
+def _serving(endpoint: EndpointStatus, now: datetime) -> str:
+    if _is_silent(endpoint, now):
+        return f"is silent since {endpoint.seen_at:%F %H:%M}"
+    if not endpoint.version:
+        return "has no version to serve"
+    return f"serves version {endpoint.version} on {endpoint.device}"
 
 
 def _on_trial(trial: Trial) -> str:

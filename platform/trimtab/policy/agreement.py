@@ -183,7 +183,8 @@ def _remarks(tally: Tally, rows: int, min_rows: int) -> list[str]:
     if tally.unanswered:
         found.append(f"the challenger could not answer {tally.unanswered} rows")
     pair = tally.pairs.get(ALL)
-    blocks = len(pair.sums.blocks) if pair else 0
+    sums = [pair.sums] if pair else [served.sums for served in tally.served.values()]
+    blocks = len({block for side in sums for block in side.blocks})
     if 0 < blocks < _FEW:
         minutes = tally.block_seconds // 60
         found.append(f"bounds rest on {blocks} stretches of {minutes} min: let it run longer")

@@ -1,0 +1,68 @@
+"""What `trimtab status` shows stands in the stores, whatever the data are called."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from trimtab.cli.status import ModelStatus, table_of
+from trimtab.records.endpoints import EndpointStatus
+from trimtab.records.promotions import Promotion
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def shown(*, seen_ago: timedelta = timedelta(), version: str | None = "1", why: str = "ok") -> str:
+    endpoint = EndpointStatus(
+        model="orders",
+        url="http://127.0.0.1:3000",
+        version=version,
+        device=version and "cpu",
+        answered=3,
+        captured=3,
+        dropped=0,
+        shipped_through=None,
+        seen_at=NOW - seen_ago,
+    )
+    champion = Promotion(
+        model="orders",
+        epoch=1,
+        version="1",
+        previous=None,
+        manifest_sha256="0" * 64,
+        actor="tester",
+        reasons=(why,),
+        at=NOW,
+    )
+    status = ModelStatus(
+        model="orders",
+        champion=champion,
+        endpoint=endpoint,
+        verdict=None,
+        incidents=(),
+        request=None,
+        trial=None,
+        labels=0,
+    )
+    console = Console(width=160)
+    with console.capture() as capture:
+        console.print(table_of(status, NOW))
+    return capture.get()
+
+
+@pytest.mark.parametrize("why", ["kind=[/]: 92 rows", "kind=[bold]: 92 rows"])
+def test_values_of_the_data_are_shown_as_they_are(why: str) -> None:
+    assert why in shown(why=why)
+
+
+def test_an_endpoint_that_fell_silent_is_not_said_to_serve() -> None:
+    found = shown(seen_ago=timedelta(hours=2))
+
+    assert "is silent since 2026-03-01 10:00" in found
+    assert "serves version" not in found
+    assert "the endpoint is down" in found
+
+
+def test_an_endpoint_without_a_version_is_not_said_to_be_silent() -> None:
+    assert "has no version to serve" in shown(version=None)
+    assert "serves version 1 on cpu" in shown()
