@@ -80,7 +80,8 @@ def remarks(trial: Trial, result: TrialResult) -> list[str]:
     if result.groups is not None:
         lines.append(
             f"callers apart: distance {result.groups.distance:.4f}, by chance about "
-            f"{result.groups.by_chance:.4f}; {_moved(result.groups.shifts[0])}"
+            f"{result.groups.by_chance:.4f}; {_moved(result.groups.shifts[0])}; "
+            "callers who come back make more differ by chance than these bounds allow for"
         )
     if result.tolerance is not None:
         lines.append(f"numbers agree when they differ by at most {result.tolerance:.4g}")
