@@ -21,8 +21,8 @@ def test_tests_live_only_in_tests_and_are_no_package() -> None:
     strays = [
         p
         for c in COMPONENTS
-        for p in (ROOT / c).rglob("*test*.py")
-        if p.stem != "testing" and p.parent.name != "testing"
+        for p in (ROOT / c).rglob("*.py")
+        if "test" in p.stem.split("_") or p.stem in ("conftest", "tests")
     ]
     assert strays == []
     assert list((ROOT / "tests").rglob("__init__.py")) == []
