@@ -5,6 +5,7 @@ How the version is best served is measured on the way, and goes into the bento a
 Run as `python -P -m trimtab_services.prove BENTO`; prints a `Proof` and refuses with code 3.
 """
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,9 @@ def main() -> None:
     """Prove the bento that the command line names."""
     proof = prove(Path(sys.argv[1]))
     sys.stdout.buffer.write(to_json(proof))
-    sys.exit(ExitCode.OK if proof.proven else ExitCode.REFUSED)
+    sys.stdout.flush()
+    # All is said. A library's thread may abort the interpreter's own way out, now and then.
+    os._exit(ExitCode.OK if proof.proven else ExitCode.REFUSED)
 
 
 if __name__ == "__main__":
