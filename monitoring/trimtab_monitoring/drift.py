@@ -1,13 +1,13 @@
-"""The only module that knows Evidently: it measures with our statistic, and draws the report."""
+"""The only module that knows Evidently: it carries our verdicts, and draws the report."""
 
 import html
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,9 @@ from evidently.legacy.calculations.stattests.registry import StatTest, register_
 from evidently.legacy.core import ColumnType as EvidentlyType
 from evidently.metrics import ValueDrift
 
-from trimtab.policy.distance import distance
-from trimtab.policy.summaries import ColumnCounts, Numbers, Readings, Texts, count, read
+from trimtab.policy.summaries import Numbers, Readings, Texts
 from trimtab.records.reference import ColumnSummary
+from trimtab.records.verdicts import Finding, FindingKind
 
 from .version_files import WatchedVersion
 
@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 
 METHOD = "trimtab"
 _SHOWN_ROWS = 1000
-"""Rows that the report draws; the distances count all."""
+"""Rows that the report draws; the p-values are of all."""
 _SHOWN_CATEGORIES = 20  # a picture with more is unreadable, and takes minutes to draw
+_ALARMING = (FindingKind.DRIFTED, FindingKind.BROKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,9 +37,7 @@ class _Column:
     """One column, read for Evidently."""
 
     safe_name: str
-    summary: ColumnSummary
-    counted: ColumnCounts
-    limit: float
+    finding: Finding
     here: "pd.Series[float] | pd.Series[str]"
     there: "pd.Series[float] | pd.Series[str]"
 
@@ -47,107 +46,74 @@ class _Column:
         """Tell whether Evidently can take it; it raises where either side has no values."""
         return bool(self.here.notna().any() and self.there.notna().any())
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Comparison:
-    """A window beside its reference."""
-
-    counted: Mapping[str, ColumnCounts]
-    distances: Mapping[str, float | None]
-    snapshot: Snapshot | None
-    """Evidently's result; None when there was no column that it could take."""
-
-    def write_report(self, path: Path) -> bool:
-        """Write the report as one HTML page; False when there is nothing to show."""
-        if self.snapshot is None:
-            return False
-        self.snapshot.save_html(str(path))
-        return True
+    @property
+    def surprise(self) -> tuple[float, float]:
+        """Give -log10 of the p-value that speaks, and of its limit."""
+        finding = self.finding
+        at_once = (finding.p_value or 1.0, finding.limit or 1.0)
+        over_time = (finding.lasting or 1.0, finding.lasting_limit or 1.0)
+        p_value, limit = max(at_once, over_time, key=lambda pair: pair[1] / max(pair[0], 1e-300))
+        return -math.log10(max(p_value, 1e-300)), -math.log10(max(limit, 1e-300))
 
 
-_measured: ContextVar[Mapping[str, _Column]] = ContextVar("measured")
+_drawn: ContextVar[Mapping[str, _Column]] = ContextVar("drawn")
 
 
-def _distance(
-    reference: "pd.Series[float]", current: "pd.Series[float]", _: EvidentlyType, limit: float
+def _surprise(
+    reference: "pd.Series[float]", current: "pd.Series[float]", _: EvidentlyType, __: float
 ) -> tuple[float, bool]:
-    """Measure as the limits were calibrated: all rows of both sides, in the reference's bins.
-
-    The two series are only what is drawn; Evidently has dropped the missing values from them.
-    """
-    column = _measured.get()[str(current.name)]
-    found = distance(column.summary, column.counted)
-    return (0.0, False) if found is None else (found, found > limit)
+    """Say what was concluded from all rows; the two series are only what is drawn."""
+    column = _drawn.get()[str(current.name)]
+    return column.surprise[0], column.finding.kind in _ALARMING
 
 
 register_stattest(
     StatTest(
         name=METHOD,
-        display_name="Jensen-Shannon distance to the version's reference",
+        display_name="-log10 of the calibrated p-value",
         allowed_feature_types=[EvidentlyType.Numerical, EvidentlyType.Categorical],
     ),
-    _distance,
+    _surprise,
 )
 
 
-def compare(version: WatchedVersion, frame: pd.DataFrame) -> Comparison:
-    """Measure how far every column of a window is from the version's reference.
+def draw(
+    version: WatchedVersion, readings: Mapping[str, Readings], findings: Sequence[Finding]
+) -> Snapshot | None:
+    """Run Evidently over the columns of a window, with our verdicts and limits in its tests.
 
-    A column that Evidently cannot take costs only its picture: its distance comes from the same
-    counts. Nothing raises, however odd the values are.
+    `readings` are those of the window's rows, or of some of them. A column that Evidently cannot
+    take costs only its picture. Nothing raises, however odd the values are; None where there is
+    no column to draw.
     """
-    limits = version.reference.limits_at(len(frame))
-    if limits is None:
-        return Comparison(counted=_counted(version, frame), distances={}, snapshot=None)
-    columns = {
-        summary.name: _column(version, summary, frame, limits.by_column.get(summary.name, 1.0))
+    by_name = {finding.column: finding for finding in findings}
+    columns = [
+        _column(version, summary, readings[summary.name], by_name[summary.name])
         for summary in version.reference.columns
-        if summary.name in frame
-    }
-    snapshot = _run([column for column in columns.values() if column.has_values])
-    by_safe_name = _values(snapshot)
-    return Comparison(
-        counted={name: column.counted for name, column in columns.items()},
-        distances={
-            name: by_safe_name.get(column.safe_name, distance(column.summary, column.counted))
-            for name, column in columns.items()
-        },
-        snapshot=snapshot,
-    )
-
-
-def _counted(version: WatchedVersion, frame: pd.DataFrame) -> dict[str, ColumnCounts]:
-    types = version.types
-    return {
-        summary.name: count(summary, read(frame[summary.name], types[summary.name]))
-        for summary in version.reference.columns
-        if summary.name in frame
-    }
+        if summary.name in readings and by_name[summary.name].kind is not FindingKind.NOT_JUDGED
+    ]
+    return _run([column for column in columns if column.has_values])
 
 
 def _column(
-    version: WatchedVersion, summary: ColumnSummary, frame: pd.DataFrame, limit: float
+    version: WatchedVersion, summary: ColumnSummary, readings: Readings, finding: Finding
 ) -> _Column:
-    type_ = version.types[summary.name]
-    readings = read(frame[summary.name], type_)
-    sample = version.sample.get(summary.name, pd.Series(dtype=object))
+    there = version.sample_readings.get(summary.name)
+    empty = pd.Series(dtype=float if isinstance(readings, Numbers) else object)
     return _Column(
         safe_name=html.escape(summary.name),
-        summary=summary,
-        counted=count(summary, readings),
-        limit=limit,
-        here=_shown(readings, summary, len(frame)),
-        there=_shown(read(sample, type_), summary, len(sample)),
+        finding=finding,
+        here=_shown(readings, summary),
+        there=empty if there is None else _shown(there, summary),
     )
 
 
-def _shown(
-    readings: Readings, summary: ColumnSummary, rows: int
-) -> "pd.Series[float] | pd.Series[str]":
+def _shown(readings: Readings, summary: ColumnSummary) -> "pd.Series[float] | pd.Series[str]":
     """Give what is drawn of a column: some rows, evenly spaced, numbers that a plot can hold.
 
     Text is escaped, because Evidently writes it into the page as it is.
     """
+    rows = len(readings.values if isinstance(readings, Numbers) else readings.codes)
     rows_shown = np.linspace(0, max(0, rows - 1), min(rows, _SHOWN_ROWS)).astype(int)
     match readings:
         case Numbers(values=values):
@@ -170,7 +136,7 @@ def _labels(names: Sequence[str], codes: np.ndarray, summary: ColumnSummary) -> 
 
 def _run(columns: Sequence[_Column]) -> Snapshot | None:
     """Run Evidently over all columns at once, or without those that it fails on."""
-    with _measuring(columns):
+    with _drawing(columns):
         try:
             return _report(columns)
         except Exception as error:  # odd values raise a dozen kinds, some from deep inside
@@ -182,7 +148,7 @@ def _is_taken(column: _Column) -> bool:
     try:
         _report([column])
     except Exception as error:
-        log.warning("Evidently cannot take column %r: %s", column.summary.name, error)
+        log.warning("Evidently cannot take column %r: %s", column.finding.column, error)
         return False
     return True
 
@@ -197,7 +163,9 @@ def _report(columns: Sequence[_Column]) -> Snapshot | None:
     )
     here = pd.DataFrame({column.safe_name: column.here for column in columns})
     there = pd.DataFrame({column.safe_name: column.there for column in columns})
-    metrics = [ValueDrift(column=c.safe_name, method=METHOD, threshold=c.limit) for c in columns]
+    metrics = [
+        ValueDrift(column=c.safe_name, method=METHOD, threshold=c.surprise[1]) for c in columns
+    ]
     return Report(metrics, include_tests=True).run(
         Dataset.from_pandas(here, data_definition=definition),
         Dataset.from_pandas(there, data_definition=definition),
@@ -205,17 +173,11 @@ def _report(columns: Sequence[_Column]) -> Snapshot | None:
 
 
 @contextmanager
-def _measuring(columns: Sequence[_Column]) -> Iterator[None]:
-    token = _measured.set({column.safe_name: column for column in columns})
+def _drawing(columns: Sequence[_Column]) -> Iterator[None]:
+    token = _drawn.set({column.safe_name: column for column in columns})
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # dozens, about constant columns and empty bins
             yield
     finally:
-        _measured.reset(token)
-
-
-def _values(snapshot: Snapshot | None) -> dict[str, float]:
-    if snapshot is None:
-        return {}
-    return {m["config"]["column"]: float(m["value"]) for m in snapshot.dict()["metrics"]}
+        _drawn.reset(token)

@@ -1,28 +1,50 @@
 """Judging one window of one version: from the rows of the log to a verdict."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 
-from trimtab.policy.judge import findings, kind_of
+from trimtab.policy.drift.adding import readings_of, sum_up
+from trimtab.policy.drift.broken import Sample
+from trimtab.policy.drift.judging import judge
+from trimtab.policy.summaries import Floats, Readings
+from trimtab.records.evidence import Evidence
 from trimtab.records.labels import Label
 from trimtab.records.logged import LoggedRows
-from trimtab.records.verdicts import Verdict, VerdictKind
+from trimtab.records.sums import WindowSums
+from trimtab.records.verdicts import Verdict
 from trimtab.records.windows import Window
 
-from .drift import Comparison, compare
 from .quality import measure
 from .version_files import WatchedVersion, frame_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Beside:
+    """What a window is judged by, beside the version's reference."""
+
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    before: Evidence = field(default_factory=Evidence)
+    """The evidence of the version's windows before."""
+    previous: WindowSums | None = None
+    """The sums of the window before."""
+    sensitivity: Mapping[str, float] = field(default_factory=dict)
+    """Of columns whose alarms people marked as false, the part of their budget that is left."""
+    withheld: Mapping[str, str] = field(default_factory=dict)
+    """Of inputs that are not in the log, the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judgement:
-    """A verdict, and the comparison that it rests on."""
+    """A verdict, and what it rests on."""
 
     verdict: Verdict
-    comparison: Comparison
+    sums: WindowSums
+    readings: Mapping[str, Readings]
+    """The columns of the window's rows, for the pictures of a report."""
 
 
 def judge_window(
@@ -30,28 +52,16 @@ def judge_window(
     version: WatchedVersion,
     window: Window,
     logged: LoggedRows | None,
-    labels: Mapping[str, Label],
+    beside: Beside,
     *,
     now: datetime,
-    withheld: Mapping[str, str] = {},
 ) -> Judgement:
-    """Judge what a version was asked and answered in a window, against its own reference.
-
-    `withheld` says of inputs why they are not in the log.
-    """
+    """Judge what a version was asked and answered in a window, against its own reference."""
     rows = logged.rows if logged else _no_rows()
     inputs = logged.inputs if logged else pd.DataFrame(columns=version.contract.schema.names)
-    return judge_frame(
-        model,
-        version,
-        window,
-        frame_of(version.contract, rows, inputs),
-        rows=rows,
-        refused=logged.refused if logged else 0,
-        labels=labels,
-        now=now,
-        withheld=withheld,
-    )
+    frame = frame_of(version.contract, rows, inputs)
+    refused = logged.refused if logged else 0
+    return judge_frame(model, version, window, frame, beside, rows=rows, refused=refused, now=now)
 
 
 def judge_frame(
@@ -59,37 +69,51 @@ def judge_frame(
     version: WatchedVersion,
     window: Window,
     frame: pd.DataFrame,
+    beside: Beside,
     *,
     rows: pd.DataFrame,
     refused: int,
-    labels: Mapping[str, Label],
     now: datetime,
-    withheld: Mapping[str, str] = {},
 ) -> Judgement:
     """Judge a frame of inputs and `(output)`; `rows` are the answers that it belongs to."""
-    comparison = compare(version, frame.drop(columns=[n for n in withheld if n in frame]))
-    found = findings(
-        version.reference,
-        version.types,
-        comparison.counted,
-        comparison.distances,
-        rows=len(frame),
-        withheld=withheld,
+    reference, types = version.reference, version.types
+    seconds = seconds_of(rows)
+    shown = frame.drop(columns=[name for name in beside.withheld if name in frame])
+    readings = readings_of(shown, reference, types, seconds)
+    sums = sum_up(readings, reference, len(frame), seconds)
+    summaries = {summary.name: summary for summary in reference.columns}
+    judged = judge(
+        reference,
+        types,
+        sums,
+        Sample(readings=readings, summaries=summaries),
+        before=beside.before,
+        previous=beside.previous,
+        sensitivity=beside.sensitivity,
+        withheld=beside.withheld,
     )
-    enough = len(frame) >= version.reference.rows_needed
     verdict = Verdict(
         model=model,
         version=version.version,
         window=window,
-        kind=kind_of(found) if enough else VerdictKind.NOT_ENOUGH_ROWS,
+        kind=judged.kind,
         rows=len(frame),
-        rows_needed=version.reference.rows_needed,
-        findings=found,
-        quality=measure(version.contract, version.reference, rows, labels) if len(rows) else None,
+        rows_needed=reference.rows_needed,
+        findings=judged.findings,
+        quality=(measure(version.contract, reference, rows, beside.labels) if len(rows) else None),
         refused=refused,
         judged_at=now,
+        evidence=judged.evidence,
     )
-    return Judgement(verdict=verdict, comparison=comparison)
+    return Judgement(verdict=verdict, sums=sums, readings=readings)
+
+
+def seconds_of(rows: pd.DataFrame) -> Floats | None:
+    """Give the rows' event times in seconds since 1970; None where they are not known."""
+    if "time" not in rows or rows["time"].empty:
+        return None
+    times = pd.to_datetime(rows["time"], utc=True).astype("datetime64[ns, UTC]")
+    return np.asarray(times.astype("int64").to_numpy() / 1e9)
 
 
 def _no_rows() -> pd.DataFrame:

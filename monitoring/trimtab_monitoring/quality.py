@@ -51,6 +51,6 @@ def _limit_at(reference: Reference, labelled: int) -> float:
     promise = reference.quality
     if promise is None or labelled == 0:
         return float(promise.limit) if promise else 0.0
-    usual = reference.limits[-1].rows
+    usual = reference.usual_rows
     margin = promise.limit - promise.expected
     return float(promise.expected + margin * max(1.0, np.sqrt(usual / labelled)))

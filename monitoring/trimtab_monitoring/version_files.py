@@ -1,18 +1,20 @@
 """What a version brings along for being watched: its contract, its reference, sample rows."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from trimtab.policy.summaries import Readings, read
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import from_json
 from trimtab.records.reference import OUTPUT, Reference
 from trimtab.records.schema import ColumnType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class WatchedVersion:
     """A version as the monitor needs it."""
 
@@ -21,6 +23,15 @@ class WatchedVersion:
     reference: Reference
     sample: pd.DataFrame
     """Some of the training rows with the model's output, for the pictures of a report."""
+
+    @cached_property
+    def sample_readings(self) -> dict[str, Readings]:
+        """The sample, read as windows are; of a moment the value, not its age."""
+        return {
+            name: read(self.sample[name], type_)
+            for name, type_ in self.types.items()
+            if name in self.sample
+        }
 
     @property
     def types(self) -> dict[str, ColumnType]:

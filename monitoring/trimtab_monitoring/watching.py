@@ -8,6 +8,7 @@ from trimtab.errors import ManifestError, UnknownVersionError
 from trimtab.policy.redaction import withheld
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
+from trimtab.records.evidence import Evidence
 from trimtab.records.labels import Label
 from trimtab.records.logged import LoggedRows
 from trimtab.records.verdicts import Quality, Verdict
@@ -15,7 +16,7 @@ from trimtab.records.windows import Window
 from trimtab.settings import ModelSettings
 
 from .consequences import conclude, settle
-from .evaluate import judge_window
+from .evaluate import Beside, judge_window
 from .quality import keys_of, measure
 from .report import publish_report
 from .versions import Versions
@@ -104,12 +105,22 @@ class Watch:
             watched,
             window,
             logged,
-            self._labels(logged),
+            Beside(
+                labels=self._labels(logged),
+                before=self._evidence(version, window),
+                withheld=withheld(self.settings.capture.drop, self.settings.capture.hash),
+            ),
             now=self.clock.now(),
-            withheld=withheld(self.settings.capture.drop, self.settings.capture.hash),
         )
-        path = publish_report(self.reports, known, judgement)
+        path = publish_report(self.reports, known, watched, judgement)
         return replace(judgement.verdict, report=path)
+
+    def _evidence(self, version: str, window: Window) -> Evidence:
+        """Give what the version's windows before this one have shown together."""
+        with self.database.transaction() as stores:
+            recent = stores.verdicts.recent(self.model, version, limit=2)
+        earlier = (v.evidence for v in recent if v.window.end <= window.start)
+        return next(earlier, Evidence())
 
     def _measure_again(self, champion: str) -> list[Verdict]:
         """Measure the champion's last windows anew where labels may have come since."""

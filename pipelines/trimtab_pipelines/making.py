@@ -41,6 +41,7 @@ def _reference(
         output,
         times,
         checked.contract.schema,
+        importance={},
         window=watch.window,
         false_alarms=rate,
         min_rows=watch.min_rows,

@@ -4,7 +4,7 @@ import numpy as np
 
 from trimtab.records.reference import ColumnSummary
 
-from .summaries import ColumnCounts, Counts, Floats, reference_counts
+from .summaries import Counts, Floats, reference_counts
 
 _OWN_BIN = 49  # the most frequent categories; the others share a bin, or noise would drown them
 
@@ -47,23 +47,12 @@ def comparable(summary: ColumnSummary, counts: Counts, unseen: Counts) -> Counts
     return np.concatenate([own, pooled, unseen[..., None], counts[..., -1:]], axis=-1)
 
 
-def distance(summary: ColumnSummary, window: ColumnCounts) -> float | None:
-    """Tell how far a window is from the reference; None when either has no rows."""
-    counts, unseen = window.counts.copy(), 0
+def distance_of_counts(summary: ColumnSummary, counts: Counts) -> float:
+    """Tell how far counts in the reference's bins are from it; 1 when either has no rows."""
+    counts, unseen = counts.copy(), 0
     if not summary.is_numeric and summary.counts[-1] == 0:  # every known category is listed
         unseen, counts[-2] = int(counts[-2]), 0
     there = comparable(summary, reference_counts(summary), np.array(0))
     here = comparable(summary, counts, np.array(unseen))
     found = float(jensen_shannon(here, there))
-    return None if np.isnan(found) else found
-
-
-def distances_from_rest(summary: ColumnSummary, windows: Counts, rest: Counts) -> Floats:
-    """Tell how far each window is from the rest of the rows (one row a window in both)."""
-    if summary.is_numeric:
-        return jensen_shannon(windows, rest)
-    alone = np.where(rest == 0, windows, 0)
-    alone[..., -2:] = 0  # neither what is unlisted nor what is missing is a category
-    here = comparable(summary, windows - alone, alone.sum(axis=-1))
-    there = comparable(summary, rest, np.zeros(len(rest), dtype=np.int64))
-    return jensen_shannon(here, there)
+    return 1.0 if np.isnan(found) else found

@@ -132,10 +132,7 @@ def evidence(situation: Situation, verdict: Verdict, *, most: int = 5) -> list[s
     """List what a verdict shows of a situation, the clearest first."""
     match situation:
         case Situation.DRIFT:
-            found = [
-                f"{f.column}: distance {f.distance:.3f}, limit {f.limit:.3f}"
-                for f in verdict.drifted
-            ]
+            found = [f"{f.column}: {f.words}" for f in verdict.drifted]
         case Situation.BROKEN_DATA:
             found = [f"{f.column}: {f.note}" for f in verdict.broken]
         case Situation.QUALITY:

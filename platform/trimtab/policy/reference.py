@@ -1,7 +1,7 @@
 """Making a version's reference out of the rows that it was trained on."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from trimtab.records.reference import OUTPUT, QualityPromise, Reference
 from trimtab.records.schema import ColumnType, Schema
 
-from .limits import calibrate, rate_in_budget, upper
+from .drift.adding import read_column
+from .drift.training import train_reference
+from .limits import rate_in_budget, upper
 from .pseudo_windows import PseudoWindows, by_rows, by_time
-from .summaries import CodedColumn, Floats, read, summarise
+from .summaries import Floats
 
 _WINDOWS_WITHOUT_TIMES = 12  # into which rows are cut whose times are not known
 
@@ -23,30 +25,31 @@ def build_reference(
     times: "pd.Series[pd.Timestamp] | None",
     schema: Schema,
     *,
+    importance: Mapping[str, float],
     window: timedelta,
     false_alarms: float,
     min_rows: int,
     seed: int,
 ) -> Reference:
-    """Summarise the training rows and the model's output on them, and calibrate the limits.
+    """Summarise the training rows and the model's output on them, and calibrate the checks.
 
-    `output` is the probability of the second class, the class predicted, or the number predicted.
-    `false_alarms` is how many the budget allows in one window. Without `times` rows are taken to
-    be in time order.
+    `output` is the probability of the second class, the class predicted, or the number predicted,
+    by a model that was not fitted on the row. `importance` weighs the inputs; alike where it is
+    empty. `false_alarms` is how many the budget allows in one window. Without `times` rows are
+    taken to be in time order, and windows to have `min_rows` rows or more.
     """
     order, seconds = _in_time(times, len(inputs))
-    columns = [
-        _coded(column.name, inputs[column.name].iloc[order], column.type)
-        for column in schema.columns
-    ]
-    columns.append(_coded(OUTPUT, pd.Series(output[order]), output_type(output)))
-    rate = rate_in_budget(false_alarms)
-    return Reference(
-        rows=len(inputs),
-        columns=tuple(column.summary for column in columns),
-        limits=calibrate(columns, seconds, window=window, rate=rate, min_rows=min_rows, seed=seed),
+    types = {column.name: column.type for column in schema.columns}
+    frame = inputs.iloc[order].assign(**{OUTPUT: output[order]})
+    types[OUTPUT] = output_type(output)
+    readings = {name: read_column(frame[name], types[name], seconds) for name in types}
+    return train_reference(
+        readings,
+        seconds,
+        importance=dict(importance),
         window=window,
-        false_alarms=rate,
+        rate=rate_in_budget(false_alarms),
+        min_rows=min_rows,
     )
 
 
@@ -99,10 +102,6 @@ def _in_time(
     seconds = moments.astype("int64").to_numpy() / 1e9
     order = np.argsort(seconds, kind="stable")
     return order, seconds[order]
-
-
-def _coded(name: str, values: "pd.Series[Any]", type_: ColumnType) -> CodedColumn:
-    return summarise(name, read(values, type_))
 
 
 def _worse_than_rest(losses: Floats, windows: PseudoWindows) -> Floats:

@@ -1,12 +1,26 @@
 """The reference: what the monitor compares live windows with. It moves with its version."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
+
+from .checks import Calibration, Check
 
 OUTPUT = "(output)"
 """The name under which the model's own output is summarised; no input may bear it."""
+TOGETHER = "(together)"
+"""The name of the finding on how columns move together; no input may bear it."""
 LABEL = "(label)"
 """The name of the label in the sample of training rows; no input may bear it."""
+
+
+class Season(StrEnum):
+    """A cycle of the calendar, in UTC, that the training rows follow."""
+
+    NONE = "none"
+    DAY_OF_WEEK = "day_of_week"
+    HOUR_OF_DAY = "hour_of_day"
+    """The hours of working days, and those of weekends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +38,10 @@ class ColumnSummary:
     high: float | None = None
     """Smallest and largest value seen, of a numeric column."""
     missing: int = 0
+    output_means: tuple[float | None, ...] = ()
+    """Mean output of the rows in each bin, of categories; None for bins without rows."""
+    by_season: tuple[tuple[int, ...], ...] = ()
+    """Rows in each bin, those without a value last, season by season; empty without seasons."""
 
     @property
     def is_numeric(self) -> bool:
@@ -34,14 +52,6 @@ class ColumnSummary:
     def rows(self) -> int:
         """All rows, those without a value included."""
         return sum(self.counts) + self.missing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What each column's distance may reach in a window of at least so many rows."""
-
-    rows: int
-    by_column: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,19 +70,30 @@ class Reference:
 
     rows: int
     columns: tuple[ColumnSummary, ...]
-    limits: tuple[Limits, ...]
-    """For rising numbers of rows; the first is the smallest window that is judged."""
+    checks: tuple[Check, ...]
+    calibrations: tuple[Calibration, ...]
+    """For rising numbers of rows."""
+    rows_needed: int
+    """With fewer rows a window is not judged."""
     window: timedelta
     false_alarms: float
     """The rate of false alarms, of a whole window over all columns, that the limits keep to."""
+    season: Season = Season.NONE
+    """A window is compared with training rows of the same part of this cycle."""
+    ages: bool = False
+    """Moments are summarised as seconds before the row's own time, rather than since 1970."""
+    repeated: float = 0.0
+    """The largest share of rows that repeated another of their window, 0 to 1."""
+    importance: dict[str, float] = field(default_factory=dict)
+    """What each input means to the model; together 1."""
     quality: QualityPromise | None = None
 
     @property
-    def rows_needed(self) -> int:
-        """With fewer rows a window is not judged."""
-        return self.limits[0].rows
+    def usual_rows(self) -> int:
+        """The number of rows that nine of ten windows of the training rows had, where known."""
+        return self.calibrations[-1].rows
 
-    def limits_at(self, rows: int) -> Limits | None:
-        """Give the limits for a window of this size; None when it is too small to judge."""
-        fitting = [limits for limits in self.limits if limits.rows <= rows]
-        return fitting[-1] if fitting else None
+    def calibration_at(self, rows: int) -> Calibration:
+        """Give the calibration for a window of this size."""
+        fitting = [known for known in self.calibrations if known.rows <= rows]
+        return fitting[-1] if fitting else self.calibrations[0]

@@ -1,0 +1,313 @@
+"""From the sums of a window to a finding for every column: what moved, how sure, what it means."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from trimtab.policy.distance import distance_of_counts, jensen_shannon
+from trimtab.policy.summaries import Floats
+from trimtab.records.checks import Check, CheckKind
+from trimtab.records.evidence import Evidence
+from trimtab.records.reference import TOGETHER, ColumnSummary, Reference
+from trimtab.records.schema import ColumnType
+from trimtab.records.sums import ColumnSums, WindowSums
+from trimtab.records.verdicts import Finding, FindingKind, VerdictKind
+
+from .adding import pairs_of, repeated
+from .asking import AT_ONCE
+from .broken import Sample, what_is_broken
+from .calibrating import norm_of
+from .evidence import add_up, carried, kept, p_values_of
+from .figures import Scoring, scoring_of
+from .observing import Counted, Observed, observe
+from .p_values import Kinds, p_values, standard_scores
+
+_NEGLIGIBLE = {
+    CheckKind.LOCATION: 0.05,
+    CheckKind.SPREAD: 0.05,
+    CheckKind.CORRELATION: 0.05,
+    CheckKind.FIT: 0.03,
+    CheckKind.MISSING: 0.005,
+    CheckKind.UNSEEN: 0.002,
+}
+"""Effects that are of no consequence, however sure they are: huge windows show the smallest."""
+_NEGLIGIBLE_LASTING = 0.02  # standard deviations
+_REPEATED = 0.2
+"""More rows than this, above what training windows had, that repeat another are broken data."""
+_FEW = 30  # rows with a value, without which a column cannot be judged
+REPEATED = "(rows)"
+"""The name of the finding on rows that came more than once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a window shows."""
+
+    kind: VerdictKind
+    findings: tuple[Finding, ...]
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Measured:
+    """All checks of one window."""
+
+    checks: tuple[Check, ...]
+    scorings: Mapping[str, Scoring]
+    observed: Observed
+    found: Floats
+    limits: Floats
+    lasting: Floats
+    lasting_limits: Floats
+    effects: Floats
+    usual: Mapping[str, float]
+
+
+def judge(
+    reference: Reference,
+    types: Mapping[str, ColumnType],
+    sums: WindowSums,
+    sample: Sample,
+    *,
+    before: Evidence | None = None,
+    previous: WindowSums | None = None,
+    sensitivity: Mapping[str, float] | None = None,
+    withheld: Mapping[str, str] | None = None,
+) -> Judged:
+    """Judge a window.
+
+    `types` are those of the inputs and the output; a column that is not in the sums was not in
+    the window. `before` is the evidence of the version's earlier windows, `previous` are the sums
+    of the last one. `sensitivity` lowers the part of the budget of columns whose alarms were
+    false; `withheld` says of columns why they are not captured: nobody can judge those.
+    """
+    before, withheld = before or Evidence(), withheld or {}
+    if sums.rows < reference.rows_needed:
+        return Judged(
+            kind=VerdictKind.NOT_ENOUGH_ROWS,
+            findings=tuple(_too_few(reference, s, sums) for s in reference.columns),
+            evidence=before,
+        )
+    measured, evidence = _measure(reference, sums, before, sensitivity or {})
+    found = [
+        _column(reference, summary, types, sums, sample, measured, previous, withheld)
+        for summary in reference.columns
+    ]
+    found += [*_together(measured), *_repeats(reference, sums)]
+    found = [replace(f, sensitivity=(sensitivity or {}).get(f.column, 1.0)) for f in found]
+    kind = kind_of(found)
+    is_clean = kind is not VerdictKind.BROKEN_DATA
+    return Judged(kind=kind, findings=tuple(found), evidence=evidence if is_clean else before)
+
+
+def kind_of(found: Sequence[Finding]) -> VerdictKind:
+    """Sum the findings up: broken data is never called drift, and nothing judged is no verdict."""
+    kinds = {finding.kind for finding in found}
+    if FindingKind.BROKEN in kinds:
+        return VerdictKind.BROKEN_DATA
+    if FindingKind.DRIFTED in kinds:
+        return VerdictKind.DRIFT
+    return VerdictKind.STABLE if FindingKind.STABLE in kinds else VerdictKind.NOT_ENOUGH_ROWS
+
+
+def _measure(
+    reference: Reference, sums: WindowSums, before: Evidence, sensitivity: Mapping[str, float]
+) -> tuple[_Measured, Evidence]:
+    checks = reference.checks
+    scorings = {summary.name: scoring_of(summary) for summary in reference.columns}
+    counted = _as_counted(checks, sums)
+    observed = observe(checks, scorings, counted)
+    calibration = reference.calibration_at(sums.rows)
+    kinds, norm = Kinds.of(checks), norm_of(calibration, reference.rows)
+    found = p_values(kinds, observed, norm)
+    clear = _without_the_negligible(kinds, observed)
+    scores = standard_scores(kinds, clear, p_values(kinds, clear, norm))[0]
+    carried_on = add_up(carried(before, checks), scores, checks, calibration)
+    shares = np.array(
+        [c.weight * min(_sensitivity(c.column, c.other, sensitivity), 1.0) for c in checks]
+    )
+    measured = _Measured(
+        checks=checks,
+        scorings=scorings,
+        observed=observed,
+        found=found[0],
+        limits=calibration.limit * shares,
+        lasting=p_values_of(carried_on),
+        lasting_limits=(1 - AT_ONCE) * reference.false_alarms * shares,
+        effects=_effects(kinds, observed, checks),
+        usual={n: float((counted.mixes @ s.expected)[0, -1]) for n, s in scorings.items()},
+    )
+    return measured, kept(before.windows + 1, carried_on)
+
+
+def _sensitivity(column: str, other: str, known: Mapping[str, float]) -> float:
+    return min(known.get(column, 1.0), known.get(other, 1.0) if other else 1.0)
+
+
+def _as_counted(checks: tuple[Check, ...], sums: WindowSums) -> Counted:
+    pairs = pairs_of(checks)
+    expected = np.array([check.expected for check in pairs])
+    scale = np.array([check.scale for check in pairs])
+    products = (np.array(sums.products) - sums.rows * expected) / scale
+    seasons = np.array([sums.seasons], dtype=float)
+    return Counted(
+        columns={name: np.array([column.counts]) for name, column in sums.columns.items()},
+        unseen={name: np.array([float(c.unseen)]) for name, c in sums.columns.items()},
+        mixes=seasons / max(1, sums.rows),
+        products=products[None, :],
+        rows=np.array([float(sums.rows)]),
+    )
+
+
+def _without_the_negligible(kinds: Kinds, observed: Observed) -> Observed:
+    value = observed.value.copy()
+    linear = value[:, kinds.linear]
+    value[:, kinds.linear] = np.sign(linear) * np.maximum(0, np.abs(linear) - _NEGLIGIBLE_LASTING)
+    return replace(observed, value=value)
+
+
+def _effects(kinds: Kinds, observed: Observed, checks: tuple[Check, ...]) -> Floats:
+    """Express what each check shows in its own unit; a fit by its distance, which comes later."""
+    value, rows = observed.value[0], np.maximum(observed.rows[0], 1.0)
+    effects = np.where(kinds.missing | kinds.unseen, value / rows - observed.usual[0], value)
+    scale = np.array([c.scale if c.kind is CheckKind.CORRELATION else 1.0 for c in checks])
+    return np.asarray(np.nan_to_num(effects * scale))
+
+
+def _too_few(reference: Reference, summary: ColumnSummary, sums: WindowSums) -> Finding:
+    note = f"{sums.rows} rows are too few to judge; {reference.rows_needed} are needed"
+    return _finding(reference, summary.name, sums, FindingKind.NOT_JUDGED, note=note)
+
+
+def _finding(
+    reference: Reference,
+    name: str,
+    sums: WindowSums,
+    kind: FindingKind = FindingKind.STABLE,
+    *,
+    note: str = "",
+) -> Finding:
+    column = sums.columns.get(name)
+    return Finding(
+        column=name,
+        kind=kind,
+        importance=reference.importance.get(name, 0.0),
+        rows=column.rows - column.missing if column else 0,
+        missing=column.share(column.missing) if column else 1.0,
+        unseen=column.share(column.unseen) if column else 0.0,
+        note=note,
+    )
+
+
+def _column(
+    reference: Reference,
+    summary: ColumnSummary,
+    types: Mapping[str, ColumnType],
+    sums: WindowSums,
+    sample: Sample,
+    measured: _Measured,
+    previous: WindowSums | None,
+    withheld: Mapping[str, str],
+) -> Finding:
+    name, column = summary.name, sums.columns.get(summary.name)
+    if name in withheld:
+        finding = _finding(reference, name, sums, FindingKind.NOT_JUDGED, note=withheld[name])
+        return replace(finding, missing=1.0)
+    if column is None:
+        note = "the column is missing from the window"
+        return _finding(reference, name, sums, FindingKind.BROKEN, note=note)
+    at = [i for i, check in enumerate(measured.checks) if check.column == name and not check.other]
+    distance = distance_of_counts(summary, np.array(column.counts))
+    finding, moved = _clearest(_finding(reference, name, sums), at, measured, distance)
+    finding = replace(finding, distance=distance, since_previous=_since(previous, name, column))
+    usual, type_ = measured.usual[name], types[name]
+    note = what_is_broken(summary, column, type_, sample, moved=moved, usual=usual)
+    if note:
+        return replace(finding, kind=FindingKind.BROKEN, note=note)
+    if moved:
+        return replace(finding, kind=FindingKind.DRIFTED)
+    return _unmoved(finding, column, type_, can_be_judged=len(at) > 1)
+
+
+def _unmoved(
+    finding: Finding, column: ColumnSums, type_: ColumnType, *, can_be_judged: bool
+) -> Finding:
+    if finding.rows < _FEW:
+        note = f"{finding.rows} rows with a value are too few to judge; {_FEW} are needed"
+        return replace(finding, kind=FindingKind.NOT_JUDGED, note=note)
+    if not can_be_judged:
+        note = "training had one value only, or none: there is nothing to compare"
+        return replace(finding, kind=FindingKind.NOT_JUDGED, note=note)
+    if column.unreadable:
+        note = f"values that are no {type_}, and count as missing: {column.unreadable}"
+        return replace(finding, note=note)
+    return finding
+
+
+def _clearest(
+    finding: Finding, at: Sequence[int], measured: _Measured, distance: float
+) -> tuple[Finding, bool]:
+    """Put the check that says most into a finding, and tell whether it is beyond its limit.
+
+    A check with a negligible effect says less than any other, and is never beyond its limit.
+    """
+    best, ratio = None, -1.0
+    for i in at:
+        kind = measured.checks[i].kind
+        effect = distance if kind is CheckKind.FIT else float(measured.effects[i])
+        over = float(measured.limits[i] / measured.found[i])
+        if abs(effect) < _NEGLIGIBLE[kind]:
+            over = min(over, 1e-3)
+        over = max(over, float(measured.lasting_limits[i] / measured.lasting[i]))
+        if over > ratio:
+            best, ratio = (i, effect), over
+    if best is None:
+        return finding, False
+    i, effect = best
+    shown = replace(
+        finding,
+        check=measured.checks[i].kind,
+        effect=effect,
+        p_value=float(measured.found[i]),
+        limit=float(measured.limits[i]),
+        lasting=float(measured.lasting[i]),
+        lasting_limit=float(measured.lasting_limits[i]),
+        exceeds=ratio,
+    )
+    return shown, ratio > 1
+
+
+def _since(previous: WindowSums | None, name: str, column: ColumnSums) -> float | None:
+    there = previous.columns.get(name) if previous is not None else None
+    if there is None or len(there.counts) != len(column.counts):
+        return None
+    found = float(jensen_shannon(np.array(column.counts), np.array(there.counts)))
+    return None if np.isnan(found) else found
+
+
+def _together(measured: _Measured) -> list[Finding]:
+    """Say how columns move together; the pair that says most speaks for all."""
+    at = [i for i, check in enumerate(measured.checks) if check.other]
+    if not at:
+        return []
+    shown = {i: _clearest(Finding(column=TOGETHER), [i], measured, 0.0) for i in at}
+    most = max(at, key=lambda i: shown[i][0].exceeds)
+    finding, moved = shown[most]
+    finding = replace(finding, rows=int(measured.observed.rows[0, most]))
+    if not moved:
+        return [finding]
+    pair = measured.checks[most]
+    note = f"{pair.column} and {pair.other}: {finding.words}"
+    return [replace(finding, kind=FindingKind.DRIFTED, note=note)]
+
+
+def _repeats(reference: Reference, sums: WindowSums) -> list[Finding]:
+    share = repeated(sums)
+    if share <= reference.repeated + _REPEATED:
+        return []
+    note = (
+        f"{share:.0%} of the rows repeat another row of the window; in training at most "
+        f"{reference.repeated:.0%} did: duplicated traffic?"
+    )
+    return [Finding(column=REPEATED, kind=FindingKind.BROKEN, rows=sums.rows, note=note)]
