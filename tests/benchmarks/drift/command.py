@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
+from tests.benchmarks.environments import NotInstalledError
 from tests.benchmarks.serving.surroundings import machine
 
 from trimtab.records.documents import to_json
@@ -56,7 +57,7 @@ def run(wanted: Wanted, file: Path | None) -> int:
         return 2
     try:
         results = measure(wanted, told)
-    except NoDataError as error:
+    except (NoDataError, NotInstalledError) as error:
         told.print(f"Nothing is claimed: {error}", style="red", markup=False)
         return 1
     if file is not None:

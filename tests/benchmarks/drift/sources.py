@@ -6,6 +6,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.environments import cache
+
 _SECONDS = 120
 """The largest file has 4 MB."""
 
@@ -30,7 +32,7 @@ class File:
 
     def local(self) -> Path:
         """Give the file in the cache, loaded there at first use. Raises NoDataError."""
-        kept = cache() / self.repository / self.commit / self.path
+        kept = cache() / "drift" / self.repository / self.commit / self.path
         if not kept.exists():
             content = self._load()
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -50,12 +52,6 @@ class File:
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise NoDataError(f"{self.url} is not what it was")
         return content
-
-
-def cache() -> Path:
-    """Give the folder that keeps the files between runs."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "trimtab-benchmarks" / "drift"
 
 
 def _r(path: str, sha256: str) -> File:
