@@ -103,7 +103,17 @@ def on_grid(values: Floats, known: Floats, rng: np.random.Generator) -> Floats:
     if step is None:
         return values
     low = np.nanmin(known)
-    return np.asarray(low + step * np.floor((values - low) / step + rng.random(len(values))))
+    stepped = low + step * np.floor((values - low) / step + rng.random(len(values)))
+    return _as_written(np.asarray(stepped), known, step / 100)
+
+
+def _as_written(values: Floats, known: Floats, tolerance: float) -> Floats:
+    """Give values as training had them, to the last digit: 0.1 + 0.2 is not 0.3."""
+    distinct = np.unique(known[np.isfinite(known)])
+    after = np.clip(np.searchsorted(distinct, values), 1, len(distinct) - 1)
+    left, right = distinct[after - 1], distinct[after]
+    nearest = np.where(values - left < right - values, left, right)
+    return np.where(np.abs(values - nearest) < tolerance, nearest, values)
 
 
 def grid(known: Floats) -> float | None:

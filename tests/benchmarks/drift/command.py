@@ -14,7 +14,7 @@ from tests.benchmarks.serving.surroundings import machine
 
 from trimtab.records.documents import to_json
 
-from . import power, report, undisturbed
+from . import accuracy, cost, pays, power, report, undisturbed
 from .contenders import CONTENDERS
 from .data import TIMED, UNTIMED, DataSet
 from .opinions import Contender
@@ -44,6 +44,8 @@ class Wanted:
     """Windows of each change and reference."""
     references: int
     streams: int
+    cost_rows: Sequence[int]
+    cost_columns: Sequence[int]
     seed: int
 
 
@@ -74,6 +76,9 @@ def measure(wanted: Wanted, told: Console) -> Results:
     alarms: list[undisturbed.Alarms] = []
     found: list[power.Found] = []
     delays: list[power.Delay] = []
+    paid: list[pays.Paid] = []
+    binned: list[accuracy.Accuracy] = []
+    spent: list[cost.Cost] = []
     for rows in wanted.rows:
         if "false-alarms" in wanted.parts:
             said = undisturbed.false_alarms(
@@ -107,6 +112,19 @@ def measure(wanted: Wanted, told: Console) -> Results:
                 seed=wanted.seed,
             )
             delays += _told(late, told, f"slow drift, {rows} rows")
+    if "pays" in wanted.parts:
+        worth = pays.paid(timed, contenders, budgets=BUDGETS)
+        paid += _told(worth, told, "pays")
+    if "accuracy" in wanted.parts:
+        counted = accuracy.accuracy(
+            [*timed, *plain], window_rows=1000, shifts=(0.0, 0.25), seed=wanted.seed
+        )
+        binned += _told(counted, told, "accuracy")
+    if "cost" in wanted.parts:
+        asked = [n for n in cost.ALL if any(c.name.startswith(n) for c in contenders)]
+        spent += _told(
+            cost.costs(asked, rows=wanted.cost_rows, columns=wanted.cost_columns), told, "cost"
+        )
     return Results(
         surroundings=Surroundings(
             machine=machine(), versions={p: version(p) for p in _PACKAGES}, seed=wanted.seed
@@ -115,6 +133,9 @@ def measure(wanted: Wanted, told: Console) -> Results:
         alarms=alarms,
         found=found,
         delays=delays,
+        paid=paid,
+        accuracy=binned,
+        costs=spent,
     )
 
 
@@ -127,10 +148,16 @@ def _chosen(sets: Sequence[DataSet], wanted: Wanted) -> list[DataSet]:
     return [data for data in some if wanted.sets is None or data.name in wanted.sets]
 
 
+def _about(item: object) -> str:
+    if isinstance(item, cost.Cost):
+        return f"{item.contender}, {item.rows:,} x {item.columns}"
+    return str(getattr(item, "data", ""))
+
+
 def _told(found: Iterable[Item], told: Console, what: str) -> list[Item]:
     every, last = [], ""
     for item in found:
-        name = getattr(item, "data", "")
+        name = _about(item)
         if name != last:
             told.print(f"{time.strftime('%H:%M:%S')} {what}: {name}", style="dim", markup=False)
         last = name

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).parents[3]
-PARTS = ("false-alarms", "power", "slow")
+PARTS = ("false-alarms", "power", "slow", "pays", "accuracy", "cost")
 EPILOG = """\
 Examples:
 
@@ -120,6 +120,8 @@ def main(
         draws=5 if quick else draws,
         references=1 if quick else references,
         streams=2 if quick else streams,
+        cost_rows=(10_000,) if quick else (10_000, 100_000, 1_000_000),
+        cost_columns=(10,) if quick else (10, 50),
         seed=seed,
     )
     sys.exit(run(wanted, file))

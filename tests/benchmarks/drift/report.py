@@ -7,6 +7,7 @@ from statistics import fmean, median
 from tests.benchmarks.tables import Table
 
 from .changes import CHANGES
+from .expenses import binning, gains, spending
 from .power import Delay, Found
 from .protocol import wilson
 from .results import Results
@@ -22,6 +23,12 @@ def tables(results: Results) -> Iterable[Table]:
         yield from _power(results.found)
     if results.delays:
         yield _delays(results.delays)
+    if results.paid:
+        yield gains(results.paid)
+    if results.accuracy:
+        yield binning(results.accuracy)
+    if results.costs:
+        yield spending(results.costs)
 
 
 def summary(results: Results) -> str:

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .accuracy import Accuracy
+from .cost import Cost
+from .pays import Paid
 from .power import Delay, Found
 from .undisturbed import Alarms
 
@@ -26,3 +29,6 @@ class Results:
     alarms: Sequence[Alarms] = field(default_factory=tuple)
     found: Sequence[Found] = field(default_factory=tuple)
     delays: Sequence[Delay] = field(default_factory=tuple)
+    paid: Sequence[Paid] = field(default_factory=tuple)
+    accuracy: Sequence[Accuracy] = field(default_factory=tuple)
+    costs: Sequence[Cost] = field(default_factory=tuple)
