@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from . import power, undisturbed
+from . import accuracy, pays, power, undisturbed
 from .changes import CHANGES, Change, Pool, grid, plain, pool
 from .contenders import CONTENDERS
 from .data import TIMED, UNTIMED, DataSet
@@ -18,11 +18,11 @@ from .results import Results, Surroundings
 from .rows import Rows, Use, rows_of
 from .subjects import moments, trained
 
-HOURS: Seconds = np.arange(24 * 7 * 40, dtype=np.float64) * 3600.0 + 1e9
+HOURS: Seconds = np.arange(24 * 7 * 24, dtype=np.float64) * 3600.0 + 1e9
 
 
 def made_up() -> Rows:
-    """Hours of 40 weeks with a daily pattern, a category and a number that is often missing."""
+    """Hours of 24 weeks with a daily pattern, a category and a number that is often missing."""
     rng = np.random.default_rng(7)
     times = moments(HOURS)
     level = np.cumsum(rng.normal(size=len(HOURS)) * 0.3) * 0.1 + np.sin(HOURS / 13_751)
@@ -103,7 +103,7 @@ def test_the_interval_holds_the_rate(hits: int, more: int) -> None:
 def test_a_shift_has_its_size_and_keeps_whole_numbers_whole(source: Pool) -> None:
     counts = source.rows.inputs["count"].to_numpy(dtype=float)
     shift = change("mean +0.25 sd, least important")
-    drawn = shift.draw(replace(source, least="count"), 5000, np.random.default_rng(1))
+    drawn = shift.draw(replace(source, least="count"), 4000, np.random.default_rng(1))
 
     assert drawn is not None
     after = drawn[0]["count"].to_numpy(dtype=float)
@@ -144,24 +144,28 @@ def test_no_data_set_is_both_tuned_on_and_held_out() -> None:
 def test_all_parts_run_on_a_small_set() -> None:
     ours = [contender for contender in CONTENDERS if contender.name == "trimtab"]
     alarms = undisturbed.false_alarms(
-        [MADE_UP], ours, window_rows=200, budgets=(0.01, 0.05), windows=10, seed=0
+        [MADE_UP], ours, window_rows=200, budgets=(0.01, 0.05), windows=5, seed=0
     )
     noticed = power.found(
-        [MADE_UP], ours, window_rows=200, budget=0.01, references=1, windows=2, seed=0
+        [MADE_UP], ours, window_rows=200, budget=0.01, references=1, windows=1, seed=0
     )
-    late = power.delays([MADE_UP], ours, window_rows=200, budget=0.01, streams=2, length=12, seed=0)
+    late = power.delays([MADE_UP], ours, window_rows=200, budget=0.01, streams=1, length=4, seed=0)
     results = Results(
         surroundings=Surroundings(machine="here", versions={}, seed=0),
         words={"trimtab": "ours"},
         alarms=list(alarms),
         found=list(noticed),
         delays=list(late),
+        paid=list(pays.paid([MADE_UP], ours, budgets=(0.01,))),
+        accuracy=list(accuracy.accuracy([MADE_UP], window_rows=500, shifts=(0.0,), seed=0)),
     )
 
-    assert [found.windows for found in results.alarms] == [10, 10]
+    assert [found.windows for found in results.alarms] == [5, 5]
     assert {found.change for found in results.found} == {change.words for change in CHANGES}
     caught = {found.change: found.alarms for found in results.found}
-    assert caught["unit x1000"] == 2
+    assert caught["unit x1000"] == 1
+    assert {found.windows for found in results.paid} == {15}
+    assert max(abs(found.ks - found.ks_exact) for found in results.accuracy) < 0.04
     printed = "\n".join(table.markdown() for table in tables(results))
     assert "made_up" in printed
     assert "unit x1000" in printed
