@@ -9,6 +9,7 @@ import pandas as pd
 from trimtab.policy.judge import findings, kind_of
 from trimtab.records.labels import Label
 from trimtab.records.logged import LoggedRows
+from trimtab.records.quality import Quality
 from trimtab.records.verdicts import Verdict, VerdictKind
 from trimtab.records.windows import Window
 
@@ -85,11 +86,23 @@ def judge_frame(
         rows=len(frame),
         rows_needed=version.reference.rows_needed,
         findings=found,
-        quality=measure(version.contract, version.reference, rows, labels) if len(rows) else None,
+        quality=_quality(version, rows, frame, labels, withheld),
         refused=refused,
         judged_at=now,
     )
     return Judgement(verdict=verdict, comparison=comparison)
+
+
+def _quality(
+    version: WatchedVersion,
+    rows: pd.DataFrame,
+    frame: pd.DataFrame,
+    labels: Mapping[str, Label],
+    withheld: Mapping[str, str],
+) -> Quality | None:
+    if rows.empty:
+        return None
+    return measure(version.contract, version.reference, rows, frame, labels, withheld=withheld)
 
 
 def _no_rows() -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,8 @@ import pytest
 
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.labels import Label
-from trimtab.records.reference import OUTPUT, QualityPromise
+from trimtab.records.quality import QualityPromise
+from trimtab.records.reference import OUTPUT
 from trimtab_monitoring.quality import measure
 from trimtab_monitoring.version_files import WatchedVersion, frame_of
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.monitoring.conftest import Lab
 
 NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 
 
 def answers(frame: pd.DataFrame) -> pd.DataFrame:
@@ -27,6 +29,7 @@ def answers(frame: pd.DataFrame) -> pd.DataFrame:
         {
             "prediction_id": [f"id-{i}" for i in range(len(frame))],
             "key": [f"key-{i}" for i in range(len(frame))],
+            "time": [NOON + i * MINUTE for i in range(len(frame))],
             "prediction": ["1" if late > 0.5 else "0" for late in frame[OUTPUT]],
             "probabilities": [[1 - late, late] for late in frame[OUTPUT]],
         }
@@ -44,7 +47,7 @@ def test_answers_as_good_as_promised_are_well(lab: Lab, watched: WatchedVersion)
     frame = lab.traffic(400, seed=1)
 
     found = measure(
-        lab.contract, watched.reference, answers(frame), labels(lab.truth(frame, seed=2))
+        lab.contract, watched.reference, answers(frame), frame, labels(lab.truth(frame, seed=2))
     )
 
     assert found is not None
@@ -57,7 +60,11 @@ def test_answers_that_no_longer_fit_the_world_are_worse(lab: Lab, watched: Watch
     other_world = frame.assign(**{OUTPUT: 1 - frame[OUTPUT]})
 
     found = measure(
-        lab.contract, watched.reference, answers(frame), labels(lab.truth(other_world, seed=2))
+        lab.contract,
+        watched.reference,
+        answers(frame),
+        frame,
+        labels(lab.truth(other_world, seed=2)),
     )
 
     assert found is not None
@@ -70,7 +77,7 @@ def test_the_value_is_the_mean_loss_of_the_labelled_rows(lab: Lab, watched: Watc
     late = frame[OUTPUT].to_numpy()[:300]
     expected = -np.mean(np.log(np.where(np.array(truth) == "1", late, 1 - late)))
 
-    found = measure(lab.contract, watched.reference, answers(frame), labels(truth))
+    found = measure(lab.contract, watched.reference, answers(frame), frame, labels(truth))
 
     assert found is not None
     assert found.value == pytest.approx(expected)
@@ -80,7 +87,7 @@ def test_the_value_is_the_mean_loss_of_the_labelled_rows(lab: Lab, watched: Watc
 def test_too_few_labels_prove_nothing(lab: Lab, watched: WatchedVersion) -> None:
     frame = lab.traffic(400, seed=1)
 
-    found = measure(lab.contract, watched.reference, answers(frame), labels(["0"] * 199))
+    found = measure(lab.contract, watched.reference, answers(frame), frame, labels(["0"] * 199))
 
     assert found is not None
     assert (found.value, found.labelled, found.is_worse) == (None, 199, False)
@@ -89,7 +96,7 @@ def test_too_few_labels_prove_nothing(lab: Lab, watched: WatchedVersion) -> None
 def test_labels_that_are_no_class_do_not_count(lab: Lab, watched: WatchedVersion) -> None:
     frame = lab.traffic(400, seed=1)
 
-    found = measure(lab.contract, watched.reference, answers(frame), labels(["maybe"] * 400))
+    found = measure(lab.contract, watched.reference, answers(frame), frame, labels(["maybe"] * 400))
 
     assert found is not None
     assert (found.value, found.labelled, found.completeness) == (None, 0, 0.0)
@@ -100,7 +107,7 @@ def test_fewer_labels_widen_the_limit(lab: Lab, watched: WatchedVersion) -> None
     truth = lab.truth(frame, seed=2)
 
     few, all_ = (
-        measure(lab.contract, watched.reference, answers(frame), labels(truth[:n]))
+        measure(lab.contract, watched.reference, answers(frame), frame, labels(truth[:n]))
         for n in (200, 400)
     )
 
@@ -114,7 +121,11 @@ def test_a_row_without_a_key_goes_by_its_prediction_id(lab: Lab, watched: Watche
     keyless = answers(frame).assign(key=None)
 
     found = measure(
-        lab.contract, watched.reference, keyless, labels(lab.truth(frame, seed=2), prefix="id")
+        lab.contract,
+        watched.reference,
+        keyless,
+        frame,
+        labels(lab.truth(frame, seed=2), prefix="id"),
     )
 
     assert found is not None
@@ -125,7 +136,8 @@ def test_a_version_that_promised_nothing_is_not_measured(lab: Lab, watched: Watc
     frame = lab.traffic(300, seed=1)
 
     assert (
-        measure(lab.contract, replace(watched.reference, quality=None), answers(frame), {}) is None
+        measure(lab.contract, replace(watched.reference, quality=None), answers(frame), frame, {})
+        is None
     )
 
 
@@ -134,11 +146,11 @@ def test_a_regression_is_measured_by_its_errors(lab: Lab, watched: WatchedVersio
         model="delay", task=Task.REGRESSION, target="delay", schema=lab.contract.schema
     )
     promise = QualityPromise(metric="absolute_error", expected=1.0, limit=1.5)
-    rows = answers(lab.traffic(300, seed=1)).assign(prediction=10.0, probabilities=None)
+    frame = lab.traffic(300, seed=1)
+    rows = answers(frame).assign(prediction=10.0, probabilities=None)
+    reference = replace(watched.reference, quality=promise, estimator=None)
 
-    found = measure(
-        contract, replace(watched.reference, quality=promise), rows, labels(["12"] * 300)
-    )
+    found = measure(contract, reference, rows, frame, labels(["12"] * 300))
 
     assert found is not None
     assert found.value == 2.0

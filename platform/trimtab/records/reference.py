@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from .estimates import Estimator
+from .quality import QualityPromise
+
 OUTPUT = "(output)"
 """The name under which the model's own output is summarised; no input may bear it."""
 LABEL = "(label)"
@@ -45,16 +48,6 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QualityPromise:
-    """What the version did on rows it had not been fitted on."""
-
-    metric: str
-    expected: float
-    limit: float
-    """A window's mean loss stays below it, within the false-alarm budget."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """Kept with the version as `reference.json`; a sample of rows lies beside it as Parquet."""
 
@@ -66,6 +59,7 @@ class Reference:
     false_alarms: float
     """The rate of false alarms, of a whole window over all columns, that the limits keep to."""
     quality: QualityPromise | None = None
+    estimator: Estimator | None = None
 
     @property
     def rows_needed(self) -> int:

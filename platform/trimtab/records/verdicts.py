@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from .quality import Quality
 from .windows import Window
 
 
@@ -40,25 +41,6 @@ class Finding:
     unseen: float = 0.0
     """Share of rows with a category, or a number out of all range, that the reference lacks."""
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """How good the answers of a window were, as far as labels have come."""
-
-    metric: str
-    value: float | None
-    """None while there are too few labels to tell."""
-    limit: float
-    """Above it the loss is worse than the version's own promise."""
-    labelled: int
-    completeness: float
-    """Share of the answered rows whose label is known, 0 to 1."""
-
-    @property
-    def is_worse(self) -> bool:
-        """Tell whether the measured loss breaks the promise."""
-        return self.value is not None and self.value > self.limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
