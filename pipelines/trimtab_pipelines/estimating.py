@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from trimtab.policy.confidence import fit_curves, miscalibration
+from trimtab.policy.calibration import Learn, fit_curves, isotonic, miscalibration, sigmoid
 from trimtab.policy.estimating import Answered, calibrate, estimated_losses
 from trimtab.policy.loss_trees import features_of, matrix
 from trimtab.policy.time_order import in_time
@@ -92,20 +92,17 @@ def _way_to_fit(
 ) -> Fit:
     if not contract.task.is_classification:
         return lambda rows: _by_trees(contract, metric, rows, seed)
-    if _is_calibrated(known, blocks):
-        return lambda _: _uncalibrated(Method.CBPE, metric)
-    return lambda rows: replace(_uncalibrated(Method.CBPE, metric), curves=_curves(rows))
+    best = min((None, sigmoid, isotonic), key=lambda learn: _miscalibration(learn, known, blocks))
+    return lambda rows: replace(_uncalibrated(Method.CBPE, metric), curves=_curves(best, rows))
 
 
-def _is_calibrated(known: KnownRows, blocks: Sequence[np.ndarray]) -> bool:
-    """Tell whether the model's own probabilities are nearer to the truth than any curve's."""
-    as_is = by_curves = 0.0
-    for block, rest in _with_rest(blocks):
-        rows = known.at(block)
-        table, truth = _probabilities(rows), rows.truth
-        as_is += miscalibration((), table, truth) * len(block)
-        by_curves += miscalibration(_curves(known.at(rest)), table, truth) * len(block)
-    return as_is <= by_curves
+def _miscalibration(learn: Learn | None, known: KnownRows, blocks: Sequence[np.ndarray]) -> float:
+    """Tell how far probabilities are from the truth, on blocks that their curves do not know."""
+    found = [
+        miscalibration(_curves(learn, known.at(rest)), _probabilities(rows), rows.truth)
+        for rows, rest in ((known.at(block), rest) for block, rest in _with_rest(blocks))
+    ]
+    return float(np.average(found, weights=[len(block) for block in blocks]))
 
 
 def _with_rest(blocks: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -113,8 +110,8 @@ def _with_rest(blocks: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.nd
         yield block, np.concatenate([*blocks[:i], *blocks[i + 1 :]])
 
 
-def _curves(rows: KnownRows) -> tuple[Curve, ...]:
-    return fit_curves(_probabilities(rows), rows.truth)
+def _curves(learn: Learn | None, rows: KnownRows) -> tuple[Curve, ...]:
+    return () if learn is None else fit_curves(learn, _probabilities(rows), rows.truth)
 
 
 def _probabilities(rows: KnownRows) -> np.ndarray:

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from trimtab.records.contracts import Contract, Task
+from trimtab.records.documents import from_json, to_json
 from trimtab.records.labels import Label
-from trimtab.records.quality import QualityPromise
+from trimtab.records.quality import Quality, QualityPromise
 from trimtab.records.reference import OUTPUT
 from trimtab_monitoring.quality import measure
 from trimtab_monitoring.version_files import WatchedVersion, frame_of
@@ -180,3 +181,107 @@ def test_the_output_is_what_the_reference_summarises(
     rows = pd.DataFrame({"prediction": [prediction], "probabilities": [probabilities]})
 
     assert frame_of(contract, rows, pd.DataFrame({"wind": [1.0]}))[OUTPUT].tolist() == [output]
+
+
+def broken_answers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every third answer has no probabilities that can be used."""
+    odd: list[object] = [None, [0.5], [float("nan"), float("nan")]]
+    table = [
+        odd[i // 3 % 3] if i % 3 == 0 else [1 - late, late] for i, late in enumerate(frame[OUTPUT])
+    ]
+    return answers(frame).assign(probabilities=pd.Series(table, dtype=object))
+
+
+def test_answers_without_probabilities_are_neither_measured_nor_estimated(
+    lab: Lab, watched: WatchedVersion
+) -> None:
+    frame = lab.traffic(600, seed=1)
+
+    found = measure(
+        lab.contract,
+        watched.reference,
+        broken_answers(frame),
+        frame,
+        labels(lab.truth(frame, seed=2)),
+    )
+
+    assert found is not None
+    assert found.labelled == 400
+    assert found.value is not None
+    assert found.estimate is not None
+    assert found.estimate.rows == 400
+    assert found.estimate.grade is not None
+
+
+@pytest.mark.parametrize("rows", [1, 199])
+def test_too_few_rows_are_not_estimated(lab: Lab, watched: WatchedVersion, rows: int) -> None:
+    frame = lab.traffic(rows, seed=1)
+
+    found = measure(lab.contract, watched.reference, answers(frame), frame, {})
+
+    assert found is not None
+    assert found.estimate is None
+
+
+def test_labels_of_one_class_are_measured_as_they_are(lab: Lab, watched: WatchedVersion) -> None:
+    frame = lab.traffic(400, seed=1)
+
+    found = measure(lab.contract, watched.reference, answers(frame), frame, labels(["1"] * 400))
+
+    assert found is not None
+    assert found.is_worse
+    assert found.estimate is not None
+    assert found.estimate.grade is not None
+    assert not found.estimate.grade.held
+
+
+def test_inputs_that_were_withheld_have_no_slices(lab: Lab, watched: WatchedVersion) -> None:
+    frame = lab.traffic(400, seed=1)
+
+    found = measure(
+        lab.contract,
+        watched.reference,
+        answers(frame),
+        frame.assign(carrier="3fa9"),
+        labels(lab.truth(frame, seed=2)),
+        withheld={"carrier": "kept as a hash"},
+    )
+
+    assert found is not None
+    names = {part.name for part in found.slices}
+    assert "holiday=true" in names
+    assert not any(name.startswith("carrier") for name in names)
+
+
+def test_a_version_without_an_estimator_is_still_measured(
+    lab: Lab, watched: WatchedVersion
+) -> None:
+    frame = lab.traffic(400, seed=1)
+    old = replace(watched.reference, estimator=None)
+
+    found = measure(lab.contract, old, answers(frame), frame, labels(lab.truth(frame, seed=2)))
+
+    assert found is not None
+    assert found.value is not None
+    assert found.estimate is None
+
+
+def test_what_is_found_is_the_same_after_it_was_stored(lab: Lab, watched: WatchedVersion) -> None:
+    frame = lab.traffic(400, seed=1)
+
+    found = measure(
+        lab.contract, watched.reference, answers(frame), frame, labels(lab.truth(frame, seed=2))
+    )
+
+    assert found is not None
+    assert from_json(Quality, to_json(found)) == found  # else each look back would find a change
+
+
+def test_quality_that_was_stored_before_there_were_estimates_can_be_read() -> None:
+    stored = (
+        '{"metric": "log_loss", "value": 0.4, "limit": 0.5, "labelled": 9, "completeness": 0.9}'
+    )
+    promised = '{"metric": "log_loss", "expected": 0.4, "limit": 0.5}'
+
+    assert not from_json(Quality, stored).is_worse
+    assert from_json(QualityPromise, promised).slices == ()

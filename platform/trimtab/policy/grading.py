@@ -39,21 +39,21 @@ def with_record(quality: Quality, earlier: Sequence[Quality], estimator: Estimat
         return quality
     grades = [q.estimate.grade for q in (quality, *earlier) if q.estimate is not None]
     record = _record([grade for grade in grades if grade is not None][:_LAST])
-    margin = estimator.limit - estimator.expected
-    graded = replace(estimate, record=record, is_trusted=is_trusted(record, margin))
-    return replace(quality, estimate=graded)
+    warns = estimate.is_worse and is_trusted(record, estimate.value - estimator.expected)
+    return replace(quality, estimate=replace(estimate, record=record, warns=warns))
 
 
-def is_trusted(record: TrackRecord | None, alarm: float) -> bool:
-    """Tell whether an estimator has been right often enough to warn where labels lack.
+def is_trusted(record: TrackRecord | None, rise: float) -> bool:
+    """Tell whether an estimator has been right often enough to be believed where labels lack.
 
     Of the last ten windows with labels there must be five at least; four of five intervals must
-    have held the measured loss, and the estimates must have missed it by less than `alarm`, the
-    rise that they would warn of. Else an alarm would say more of the estimator than of the model.
+    have held the measured loss; and the `rise` of the loss that it now tells of must be larger
+    than what its estimates missed by on average. Else a warning would say more of the estimator
+    than of the model.
     """
     if record is None or record.windows < _FEWEST:
         return False
-    return record.held >= _HELD * record.windows and record.error < alarm
+    return record.held >= _HELD * record.windows and record.error < rise
 
 
 def _record(grades: Sequence[Grade]) -> TrackRecord | None:

@@ -116,8 +116,8 @@ class Estimate:
     """None while there are too few labels."""
     record: TrackRecord | None = None
     """Over the last windows that were graded, this one included."""
-    is_trusted: bool = False
-    """The record is good enough for the estimate to speak where labels do not."""
+    warns: bool = False
+    """It is above its limit, and its record is good enough for it to say so where labels lack."""
 
     @property
     def is_worse(self) -> bool:
@@ -162,9 +162,8 @@ class Quality:
         """
         if self.value is not None:
             return Voice.MEASURED
-        estimate = self.estimate
-        warns = estimate is not None and estimate.is_trusted and estimate.is_worse
-        return Voice.ESTIMATED if warns else None
+        is_warned = self.estimate is not None and self.estimate.warns
+        return Voice.ESTIMATED if is_warned else None
 
     @property
     def is_worse(self) -> bool:
