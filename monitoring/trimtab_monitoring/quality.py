@@ -20,6 +20,9 @@ from trimtab.records.reference import Reference
 
 from .version_files import probabilities
 
+_MOST = 50_000
+"""Rows of a window that are estimated, evenly spaced: more would cost time and tell nothing."""
+
 
 def keys_of(rows: pd.DataFrame) -> "pd.Series[str]":
     """Give what each row's label goes by: its key, or the prediction's id where it has none."""
@@ -73,7 +76,7 @@ def _measured(
     return Quality(
         metric=promise.metric,
         value=float(per_row[is_known].mean()) if is_enough else None,
-        limit=measuring.limit_at(promise, labelled, reference.limits[-1].rows),
+        limit=measuring.limit_at(promise, labelled),
         labelled=labelled,
         completeness=labelled / len(rows) if len(rows) else 0.0,
         low=low,
@@ -106,15 +109,17 @@ def _losses(
 def _estimate(
     contract: Contract, reference: Reference, answered: Answered, per_row: Floats
 ) -> Estimate | None:
-    """Estimate over all rows; the grade is given on those with labels, once they are enough."""
-    estimator = reference.estimator
+    """Estimate the window; the grade is given on its rows with labels, once they are enough."""
+    estimator, needed = reference.estimator, reference.rows_needed
     if estimator is None:
         return None
-    expected, needed = estimated_losses(estimator, contract, answered), reference.rows_needed
-    found = estimate(estimator, contract, answered, expected, rows_needed=needed)
-    if found is None or np.isfinite(per_row).sum() < needed:
+    chosen = np.linspace(0, len(per_row) - 1, min(len(per_row), _MOST)).astype(int)
+    rows, truth = answered.at(chosen), per_row[chosen]
+    expected = estimated_losses(estimator, contract, rows)
+    found = estimate(estimator, contract, rows, expected, rows_needed=needed)
+    if found is None or np.isfinite(truth).sum() < needed:
         return found
-    return replace(found, grade=grade(estimator, expected, per_row))
+    return replace(found, grade=grade(estimator, expected, truth))
 
 
 def _answered(contract: Contract, rows: pd.DataFrame, inputs: pd.DataFrame) -> Answered:

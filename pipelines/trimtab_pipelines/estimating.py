@@ -33,13 +33,8 @@ class KnownRows:
 
     def at(self, rows: np.ndarray) -> "KnownRows":
         """Give some of the rows."""
-        asked, table = self.answered, self.answered.probabilities
         return KnownRows(
-            answered=Answered(
-                inputs=asked.inputs.iloc[rows],
-                predictions=asked.predictions[rows],
-                probabilities=None if table is None else table[rows],
-            ),
+            answered=self.answered.at(rows),
             truth=self.truth[rows],
             losses=self.losses[rows],
             times=None if self.times is None else self.times.iloc[rows],

@@ -61,8 +61,6 @@ def test_a_promise_is_widened_for_fewer_labels_and_never_narrowed() -> None:
     assert limit_at(promise, 100) == pytest.approx(1.4)
     assert limit_at(promise, 4000) == pytest.approx(1.2)
     assert limit_at(promise, 0) == pytest.approx(1.2)
-    old = QualityPromise(metric="brier", expected=1.0, limit=1.2)  # before sizes were written down
-    assert limit_at(old, 100, 400) == pytest.approx(1.4)
 
 
 def test_a_slice_of_few_labels_has_no_value() -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from trimtab.records.contracts import Contract
 from trimtab.records.estimates import Estimator, Method
@@ -32,6 +33,15 @@ class Answered:
     """Numbers, for a regression; unused for classes."""
     probabilities: Floats | None
     """Rows by classes."""
+
+    def at(self, rows: NDArray[np.intp]) -> "Answered":
+        """Give some of the rows."""
+        table = self.probabilities
+        return Answered(
+            inputs=self.inputs.iloc[rows],
+            predictions=self.predictions[rows],
+            probabilities=None if table is None else table[rows],
+        )
 
 
 def estimated_losses(estimator: Estimator, contract: Contract, rows: Answered) -> Floats:

@@ -44,13 +44,10 @@ def lag_of(seconds: Iterable[float]) -> LabelLag | None:
     return LabelLag(median=timedelta(seconds=median), most=timedelta(seconds=most))
 
 
-def limit_at(
-    promise: QualityPromise | SlicePromise, labelled: int, usual: int | None = None
-) -> float:
+def limit_at(promise: QualityPromise | SlicePromise, labelled: int) -> float:
     """Widen a promise, which is for a usual window, for one with fewer labels."""
-    rows = promise.rows or usual or 0
     margin = promise.limit - promise.expected
-    factor = max(1.0, (rows / labelled) ** 0.5) if labelled else 1.0
+    factor = max(1.0, (promise.rows / labelled) ** 0.5) if labelled else 1.0
     return float(promise.expected + margin * factor)
 
 

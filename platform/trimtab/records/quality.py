@@ -109,7 +109,7 @@ class Estimate:
     """Nine of ten measured losses lie between both, while only inputs change."""
     limit: float
     rows: int
-    """Rows that could be estimated."""
+    """Rows that it rests on: of a very large window a part, evenly spaced."""
     confusion: tuple[tuple[float, ...], ...] = ()
     """Expected rows by true class (down) and answered class (across); only for few classes."""
     grade: Grade | None = None
