@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from trimtab.policy.grading import with_record
 from trimtab.records.estimates import Estimator
+from trimtab.records.quality import Quality
 from trimtab.records.verdicts import Verdict
 
 MEMORY = 64
@@ -40,3 +41,15 @@ def merged(known: Sequence[Verdict], changed: Sequence[Verdict]) -> list[Verdict
     """Take what changed in place of what was known, by version and window."""
     newer = {(v.version, v.window): v for v in changed}
     return [newer.get((v.version, v.window), v) for v in known]
+
+
+def has_news(before: Verdict, after: Verdict) -> bool:
+    """Tell whether more has changed than how other windows' estimates did."""
+    return _itself(before) != _itself(after)
+
+
+def _itself(verdict: Verdict) -> Quality | None:
+    quality = verdict.quality
+    if quality is None or quality.estimate is None:
+        return quality
+    return replace(quality, estimate=replace(quality.estimate, record=None))

@@ -16,7 +16,7 @@ from trimtab.settings import ModelSettings
 
 from .consequences import conclude, settle
 from .evaluate import judge_window
-from .hindsight import MEMORY, merged, with_hindsight, worth_measuring
+from .hindsight import MEMORY, has_news, merged, with_hindsight, worth_measuring
 from .quality import keys_of, measure
 from .report import publish_report
 from .versions import Versions
@@ -123,7 +123,7 @@ class Watch:
         changed = []
         for age in worth_measuring(len(known), self.settings.monitor.n):
             verdict = self._measured_again(known[age], known)
-            if verdict.quality != known[age].quality:
+            if has_news(known[age], verdict):
                 known[age] = verdict
                 changed.append(verdict)
         return changed

@@ -52,8 +52,10 @@ def _reference(
         min_rows=watch.min_rows,
         seed=seed,
     )
-    known = _known_rows(best, checked, split.fitted, times)
-    slices = find_slices(checked.inputs, checked.contract.schema, model.gate.slices)
+    hidden = model.capture.redacts(checked.contract.schema.names)
+    seen = checked.inputs.drop(columns=hidden)  # the log will not hold the others as they came
+    known = _known_rows(best, seen, checked.truth, split.fitted, times)
+    slices = find_slices(seen, checked.contract.schema, model.gate.slices)
     quality = promise_quality(
         known.losses,
         known.times,
@@ -75,20 +77,24 @@ def _reference(
 
 
 def _known_rows(
-    best: Fitted, checked: Checked, fitted: int, times: "pd.Series[pd.Timestamp] | None"
+    best: Fitted,
+    inputs: pd.DataFrame,
+    truth: np.ndarray,
+    fitted: int,
+    times: "pd.Series[pd.Timestamp] | None",
 ) -> KnownRows:
     """Give the rows that the candidate was not fitted on."""
     answers, rows = best.answers, slice(fitted, None)
     count = len(best.losses) - fitted
     is_number = answers.probabilities is None
     answered = Answered(
-        inputs=checked.inputs.iloc[rows],
+        inputs=inputs.iloc[rows],
         predictions=numbers(answers.predictions[rows]) if is_number else np.full(count, np.nan),
         probabilities=None if answers.probabilities is None else answers.probabilities[rows],
     )
     return KnownRows(
         answered=answered,
-        truth=checked.truth[rows],
+        truth=truth[rows],
         losses=best.losses[rows],
         times=None if times is None else times.iloc[rows],
     )

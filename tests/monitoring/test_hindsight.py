@@ -184,6 +184,19 @@ def test_measuring_again_without_new_labels_changes_nothing(world: World, lab: L
     assert "window measured" not in events
 
 
+def test_a_grade_of_one_window_is_no_news_of_the_others(world: World, lab: Lab) -> None:
+    for week in range(6):
+        world.serve(week, frame_of(lab, week))
+        world.watch.step()
+    world.label(2, lab.truth(frame_of(lab, 2), seed=2))
+    world.serve(6, frame_of(lab, 6))
+    world.watch.step()
+
+    with world.database.transaction() as stores:
+        entries = [e for e in stores.ledger.entries(limit=1000) if e.event == "window measured"]
+    assert [str(stored(world)[2].window) in entry.subject for entry in entries] == [True]
+
+
 def test_rows_that_have_left_the_log_leave_the_old_measure(
     world: World, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ def test_categories_count_as_the_mean_loss_of_their_rows() -> None:
     assert values[:2, 1].tolist() == pytest.approx([3.0, 2.0], abs=0.05)
     assert np.isnan(values[2, 1])
     assert np.isnan(values[1, 2])
+    assert features_of(inputs.drop(columns="carrier"), losses, SCHEMA) == (wind,)
 
 
 @settings(max_examples=80, deadline=None)

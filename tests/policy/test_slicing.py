@@ -105,3 +105,4 @@ def test_a_column_that_the_log_lacks_is_left_out() -> None:
     kept = masks(found, frame().drop(columns="carrier"), SCHEMA)
 
     assert {part.column for part in kept} == {"wind"}
+    assert find_slices(frame().drop(columns="carrier"), SCHEMA, ["carrier"]) == []

@@ -25,13 +25,14 @@ Matrix = NDArray[np.float32]
 
 
 def features_of(inputs: pd.DataFrame, losses: Floats, schema: Schema) -> tuple[Feature, ...]:
-    """Turn every input into one number: categories into the mean loss of their rows.
+    """Turn every input that is there into one number: categories into their rows' mean loss.
 
     (Micci-Barreca, "A Preprocessing Scheme for High-Cardinality Categorical Attributes", 2001.)
     """
     return tuple(
         _feature(column.name, read(inputs[column.name], column.type), losses)
         for column in schema.columns
+        if column.name in inputs
     )
 
 

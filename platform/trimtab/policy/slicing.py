@@ -23,9 +23,9 @@ _QUARTERS = (0.25, 0.5, 0.75)
 def find_slices(inputs: pd.DataFrame, schema: Schema, columns: Iterable[str]) -> list[Slice]:
     """Cut rows by the values of columns, numbers and times into quarters.
 
-    A column that is no input of the model is not in the inference log, and is left out.
+    A column that is no input of the model, or is not there, is left out.
     """
-    types = {column.name: column.type for column in schema.columns}
+    types = {column.name: column.type for column in schema.columns if column.name in inputs}
     found = []
     for name in columns:
         if name in types:
