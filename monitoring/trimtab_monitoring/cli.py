@@ -10,7 +10,9 @@ from rich.table import Table
 
 from trimtab.cli import console, project_option
 from trimtab.errors import ExitCode
-from trimtab.records.verdicts import Quality, Verdict, VerdictKind
+from trimtab.policy.quality_words import said_of
+from trimtab.records.quality import Quality
+from trimtab.records.verdicts import Verdict, VerdictKind
 
 if TYPE_CHECKING:
     from trimtab.settings import Settings
@@ -99,7 +101,7 @@ def _columns(verdict: Verdict, *, most: int = 4) -> str:
 def _quality(quality: Quality | None) -> str:
     if quality is None:
         return "-"
-    if quality.value is None:
-        return f"{quality.labelled} labels"
+    if quality.voice is None:
+        return said_of(quality)
     colour = "yellow" if quality.is_worse else "green"
-    return f"[{colour}]{quality.metric} {quality.value:.4f}[/] (limit {quality.limit:.4f})"
+    return f"[{colour}]{said_of(quality)}[/]"

@@ -1,7 +1,7 @@
 """Watching a model: which window is next, whether it is closed, and who answered in it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from trimtab.errors import ManifestError, UnknownVersionError
@@ -11,19 +11,20 @@ from trimtab.ports.reports import Reports
 from trimtab.records.evidence import Evidence
 from trimtab.records.labels import Label
 from trimtab.records.logged import LoggedRows
-from trimtab.records.verdicts import Quality, Verdict
+from trimtab.records.verdicts import Verdict
 from trimtab.records.windows import Window
 from trimtab.settings import ModelSettings
 
 from .consequences import conclude, settle
 from .evaluate import Beside, judge_window
+from .hindsight import MEMORY, has_news, merged, with_hindsight, worth_measuring
 from .quality import keys_of, measure
 from .report import publish_report
 from .versions import Versions
 
 log = logging.getLogger(__name__)
 
-_COMPLETE = 0.95  # a few rows never get a label; a window with more is not measured again
+_LEFT = 0.95  # with fewer of its rows still in the log, an old window's measure stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,8 @@ class Watch:
         due = self.due()
         if due is None:
             return []
-        verdicts, again = self._judge_all(due), self._measure_again(due.champion)
+        again = self._measure_again(due.champion)
+        verdicts = self._judge_all(due, again)
         with self.database.transaction() as stores:
             conclude(stores, self.settings, verdicts, again, now=self.clock.now())
         return verdicts
@@ -83,7 +85,7 @@ class Watch:
         promoted = tuple(dict.fromkeys(promotion.version for promotion in promotions))
         return Due(window=window, champion=promotions[0].version, promoted=promoted)
 
-    def _judge_all(self, due: Due) -> list[Verdict]:
+    def _judge_all(self, due: Due, again: Sequence[Verdict]) -> list[Verdict]:
         """Judge every version that was asked, the champion first; it alone when none was."""
         versions = dict.fromkeys([due.champion, *due.promoted])
         read = {version: self._read(version, due.window) for version in versions}
@@ -91,14 +93,16 @@ class Watch:
         verdicts = []
         for version in asked or [due.champion]:
             try:
-                verdicts.append(self._judge(version, due.window, read[version]))
+                verdicts.append(self._judge(version, due.window, read[version], again))
             except (UnknownVersionError, ManifestError) as error:  # the champion still counts
                 if version == due.champion:
                     raise
                 log.warning("Not judged in %s: %s", due.window, error)
         return verdicts
 
-    def _judge(self, version: str, window: Window, logged: LoggedRows | None) -> Verdict:
+    def _judge(
+        self, version: str, window: Window, logged: LoggedRows | None, again: Sequence[Verdict]
+    ) -> Verdict:
         known, watched = self.versions.get(self.model, version)
         judgement = judge_window(
             self.model,
@@ -108,12 +112,14 @@ class Watch:
             Beside(
                 labels=self._labels(logged),
                 before=self._evidence(version, window),
-                withheld=withheld(self.settings.capture.drop, self.settings.capture.hash),
+                withheld=self._withheld,
             ),
             now=self.clock.now(),
         )
-        path = publish_report(self.reports, known, watched, judgement)
-        return replace(judgement.verdict, report=path)
+        before = merged(self._known(version), again)
+        verdict = with_hindsight(judgement.verdict, before, watched.reference.estimator)
+        path = publish_report(self.reports, known, watched, replace(judgement, verdict=verdict))
+        return replace(verdict, report=path)
 
     def _evidence(self, version: str, window: Window) -> Evidence:
         """Give what the version's windows before this one have shown together."""
@@ -123,23 +129,40 @@ class Watch:
         return next(earlier, Evidence())
 
     def _measure_again(self, champion: str) -> list[Verdict]:
-        """Measure the champion's last windows anew where labels may have come since."""
-        with self.database.transaction() as stores:
-            recent = stores.verdicts.recent(self.model, champion, limit=self.settings.monitor.n)
+        """Measure the champion's earlier windows anew: labels may have come or been corrected."""
+        known = list(self._known(champion))
         changed = []
-        for verdict in recent:
-            if verdict.quality is None or verdict.quality.completeness >= _COMPLETE:
-                continue
-            logged = self._read(champion, verdict.window)
-            quality = self._measure(champion, logged) if logged else verdict.quality
-            if quality != verdict.quality:
-                changed.append(replace(verdict, quality=quality))
+        for age in worth_measuring(len(known), self.settings.monitor.n):
+            verdict = self._measured_again(known[age], known)
+            if has_news(known[age], verdict):
+                known[age] = verdict
+                changed.append(verdict)
         return changed
 
-    def _measure(self, version: str, logged: LoggedRows) -> Quality | None:
-        _, watched = self.versions.get(self.model, version)
-        labels = self._labels(logged)
-        return measure(watched.contract, watched.reference, logged.rows, labels)
+    def _measured_again(self, verdict: Verdict, known: Sequence[Verdict]) -> Verdict:
+        """Measure one window by what the log and the labels hold of it now."""
+        logged = self._read(verdict.version, verdict.window)
+        if verdict.quality is None or logged is None or len(logged.rows) < _LEFT * verdict.rows:
+            return verdict
+        _, watched = self.versions.get(self.model, verdict.version)
+        quality = measure(
+            watched.contract,
+            watched.reference,
+            logged.rows,
+            logged.inputs,
+            self._labels(logged),
+            withheld=self._withheld,
+        )
+        fresh = replace(verdict, quality=quality)
+        return with_hindsight(fresh, known, watched.reference.estimator)
+
+    @property
+    def _withheld(self) -> Mapping[str, str]:
+        return withheld(self.settings.capture.drop, self.settings.capture.hash)
+
+    def _known(self, version: str) -> Sequence[Verdict]:
+        with self.database.transaction() as stores:
+            return stores.verdicts.recent(self.model, version, limit=MEMORY)
 
     def _read(self, version: str, window: Window) -> LoggedRows | None:
         return self.inference_log.read(self.model, version, window.start, window.end)

@@ -4,14 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from mlflow.models import Model
 
 from trimtab.adapters.predictor import answers_of
-from trimtab.policy.reference import build_reference, promise_quality
+from trimtab.policy.estimating import Answered
+from trimtab.policy.losses import numbers
+from trimtab.policy.promises import promise_quality
+from trimtab.policy.reference import build_reference
+from trimtab.policy.slicing import find_slices, masks
 from trimtab.records.reference import Reference
 from trimtab.settings.project import ModelSettings
 
 from .check import Checked
+from .estimating import KnownRows, fit_estimator
 from .fitting import Fitted
 from .requirements import pinned_requirements
 from .split import Split
@@ -47,12 +53,49 @@ def _reference(
         min_rows=watch.min_rows,
         seed=seed,
     )
+    hidden = model.capture.redacts(checked.contract.schema.names)
+    seen = checked.inputs.drop(columns=hidden)  # the log will not hold the others as they came
+    known = _known_rows(best, seen, checked.truth, split.fitted, times)
+    slices = find_slices(seen, checked.contract.schema, model.gate.slices)
     quality = promise_quality(
-        best.losses[split.fitted :],
-        None if times is None else times.iloc[split.fitted :],
+        known.losses,
+        known.times,
         metric=model.metric,
         window=watch.window,
         false_alarms=rate,
         seed=seed,
+        slices=masks(slices, known.answered.inputs, checked.contract.schema),
     )
-    return replace(reference, quality=quality)
+    estimator = fit_estimator(
+        checked.contract,
+        model.metric,
+        known,
+        window=watch.window,
+        false_alarms=rate,
+        seed=seed,
+    )
+    return replace(reference, quality=quality, estimator=estimator)
+
+
+def _known_rows(
+    best: Fitted,
+    inputs: pd.DataFrame,
+    truth: np.ndarray,
+    fitted: int,
+    times: "pd.Series[pd.Timestamp] | None",
+) -> KnownRows:
+    """Give the rows that the candidate was not fitted on."""
+    answers, rows = best.answers, slice(fitted, None)
+    count = len(best.losses) - fitted
+    is_number = answers.probabilities is None
+    answered = Answered(
+        inputs=inputs.iloc[rows],
+        predictions=numbers(answers.predictions[rows]) if is_number else np.full(count, np.nan),
+        probabilities=None if answers.probabilities is None else answers.probabilities[rows],
+    )
+    return KnownRows(
+        answered=answered,
+        truth=truth[rows],
+        losses=best.losses[rows],
+        times=None if times is None else times.iloc[rows],
+    )

@@ -30,11 +30,12 @@ from trimtab.records.incidents import Alert, Incident, IncidentState, Situation
 from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
+from trimtab.records.quality import Quality
 from trimtab.records.requests import RequestState, RetrainRequest, Trigger
 from trimtab.records.schema import Schema
 from trimtab.records.tallies import Evidence
 from trimtab.records.trials import Trial, TrialKind, TrialState
-from trimtab.records.verdicts import Finding, FindingKind, Quality, Verdict, VerdictKind
+from trimtab.records.verdicts import Finding, FindingKind, Verdict, VerdictKind
 from trimtab.records.windows import Window
 
 NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)

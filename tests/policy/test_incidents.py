@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from trimtab.policy.incidents import evidence, next_steps, situations, trigger_of
 from trimtab.records.incidents import Incident, IncidentState, Situation
 from trimtab.records.promotions import Promotion
+from trimtab.records.quality import Quality
 from trimtab.records.requests import Trigger
-from trimtab.records.verdicts import Finding, FindingKind, Quality, Verdict, VerdictKind
+from trimtab.records.verdicts import Finding, FindingKind, Verdict, VerdictKind
 from trimtab.records.windows import Window
 
 START = datetime(2013, 4, 1, tzinfo=UTC)

@@ -9,6 +9,8 @@ from trimtab.records.promotions import Promotion
 from trimtab.records.requests import Trigger
 from trimtab.records.verdicts import Verdict, VerdictKind
 
+from .quality_words import evidence_of
+
 _SHOWS = {VerdictKind.DRIFT: Situation.DRIFT, VerdictKind.BROKEN_DATA: Situation.BROKEN_DATA}
 
 
@@ -31,11 +33,11 @@ def situations(verdict: Verdict) -> set[Situation]:
 def tells_of(verdict: Verdict, situation: Situation) -> bool:
     """Tell whether a verdict says anything of a situation, be it yes or no.
 
-    Too few rows say nothing at all, and too few labels nothing of quality: such windows do not
-    count.
+    Too few rows say nothing at all, and too few labels nothing of quality, unless an estimate
+    that may be trusted warns: other windows do not count.
     """
     if situation is Situation.QUALITY:
-        return verdict.quality is not None and verdict.quality.value is not None
+        return verdict.quality is not None and verdict.quality.voice is not None
     return verdict.kind is not VerdictKind.NOT_ENOUGH_ROWS
 
 
@@ -136,14 +138,6 @@ def evidence(situation: Situation, verdict: Verdict, *, most: int = 5) -> list[s
         case Situation.BROKEN_DATA:
             found = [f"{f.column}: {f.note}" for f in verdict.broken]
         case Situation.QUALITY:
-            quality = verdict.quality
-            return (
-                []
-                if quality is None or quality.value is None
-                else [
-                    f"{quality.metric} {quality.value:.4f}, limit {quality.limit:.4f} "
-                    f"({quality.labelled} labels, {quality.completeness:.0%} of the rows)"
-                ]
-            )
+            return [] if verdict.quality is None else evidence_of(verdict.quality)
     more = len(found) - most
     return found[:most] + ([f"and {more} more columns"] if more > 0 else [])

@@ -32,6 +32,18 @@ def losses(
     raise ValueError(f"{metric!r} is no loss of a {contract.task} model")
 
 
+def losses_by_class(metric: str, probabilities: np.ndarray) -> np.ndarray:
+    """Give what each row's loss would be if each class were true: rows by classes.
+
+    Raises ValueError for a metric that is none of probabilities.
+    """
+    if metric not in ("log_loss", "brier"):
+        raise ValueError(f"{metric!r} is no loss of probabilities")
+    score = _log_loss if metric == "log_loss" else _brier
+    rows, classes = probabilities.shape
+    return np.column_stack([score(probabilities, np.full(rows, k)) for k in range(classes)])
+
+
 def class_indices(contract: Contract, labels: Sequence[object] | np.ndarray) -> np.ndarray:
     """Find each label's index among the contract's classes; NaN where it is none of them."""
     known: dict[object, float] = {}

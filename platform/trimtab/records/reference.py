@@ -5,6 +5,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from .checks import Calibration, Check
+from .estimates import Estimator
+from .quality import QualityPromise
 
 OUTPUT = "(output)"
 """The name under which the model's own output is summarised; no input may bear it."""
@@ -55,15 +57,6 @@ class ColumnSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QualityPromise:
-    """What the version did on rows it had not been fitted on."""
-
-    metric: str
-    expected: float
-    limit: float
-    """A window's mean loss stays below it, within the false-alarm budget."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """Kept with the version as `reference.json`; a sample of rows lies beside it as Parquet."""
@@ -87,6 +80,7 @@ class Reference:
     importance: dict[str, float] = field(default_factory=dict)
     """What each input means to the model; together 1."""
     quality: QualityPromise | None = None
+    estimator: Estimator | None = None
 
     @property
     def usual_rows(self) -> int:

@@ -73,7 +73,8 @@ class GateSettings(Section):
     min_rows: Annotated[int, Field(ge=20)] = 100
     """Fewer rows than this prove nothing."""
     slices: tuple[str, ...] = ()
-    """Columns within whose values the challenger must not be worse."""
+    """Columns within whose values the challenger must not be worse; the monitor measures losses
+    within them, too."""
 
 
 class MonitorSettings(Section):
