@@ -66,14 +66,12 @@ class Recipe:
         output = [raw_output(learner, prepared) for prepared in (known, new)]
         return Learned(pipeline=pipeline, output=np.concatenate(output))
 
-    def refit(self, earlier: Pipeline, inputs: pd.DataFrame, truth: np.ndarray) -> Learned:
+    def refit(self, earlier: Pipeline, inputs: pd.DataFrame, truth: np.ndarray) -> Pipeline:
         """Fit anew on all rows; trees grow to the size that was found best before."""
         fresh = self._build(inputs)
         if trees := trees_of(earlier):
             fresh[-1].set_params(n_estimators=trees)
-        known = fresh[:-1].fit_transform(inputs)
-        fresh[-1].fit(known, truth)
-        return Learned(pipeline=fresh, output=raw_output(fresh[-1], known))
+        return fresh.fit(inputs, truth)
 
     def _build(self, inputs: pd.DataFrame) -> Pipeline:
         """Make preparation and learner in one, so that training and serving cannot differ."""

@@ -21,6 +21,8 @@ from .collect import collect, known_rows
 from .description import describe
 from .facts import TRAINED_ROWS_TAG
 from .fitting import Fitted, fit_candidates
+from .folds import fit_folds
+from .held_out import hold_out
 from .making import make_version
 from .plots import draw
 from .requirements import code_version
@@ -82,12 +84,13 @@ def _train(
         params={"candidate": best.name},
         metrics={**measured, "baseline": baseline},
     )
+    held_out = hold_out(fit_folds(best, checked), checked, model.metric, model.train.seed)
     with tempfile.TemporaryDirectory(prefix="trimtab-") as scratch:
-        draw(Path(scratch) / "plots", best, checked)
+        draw(Path(scratch) / "plots", best, held_out, checked)
         run.log_folder(Path(scratch) / "plots", "plots")
         model_id, location = run.open_model(name)
         about = Model(artifact_path=location, run_id=run.id, model_id=model_id)
-        sha256 = make_version(Path(scratch) / "model", best, checked, split, model, about)
+        sha256 = make_version(Path(scratch) / "model", best, held_out, checked, split, model, about)
         run.upload_model(model_id, Path(scratch) / "model")
     tags = _version_tags(snapshot, split, best, sha256, request_id)
     text = describe(best, candidates, measured, baseline, snapshot, split, model)

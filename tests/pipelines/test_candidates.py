@@ -147,7 +147,7 @@ def test_trees_stop_growing_and_are_refitted_to_the_size_that_was_best() -> None
     made = recipe("xgboost", data)
     earlier = made.fit(data.inputs, data.truth, FITTED).pipeline
 
-    final = made.refit(earlier, data.inputs, data.truth).pipeline
+    final = made.refit(earlier, data.inputs, data.truth)
 
     trees = trees_of(earlier)
     assert trees is not None

@@ -1,5 +1,6 @@
 """Making a version's reference out of the rows that it was trained on."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ def build_reference(
     times: "pd.Series[pd.Timestamp] | None",
     schema: Schema,
     *,
+    importance: Mapping[str, float] = {},
     window: timedelta,
     false_alarms: float,
     min_rows: int,
@@ -30,7 +32,8 @@ def build_reference(
 ) -> Reference:
     """Summarise the training rows and the model's output on them, and calibrate the limits.
 
-    `output` is the probability of the second class, the class predicted, or the number predicted.
+    `output` is the probability of the second class, the class predicted, or the number predicted,
+    each by a model that did not see the row. `importance` is the share of each input in it.
     `false_alarms` is how many the budget allows in one window. Without `times` rows are taken to
     be in time order.
     """
@@ -47,6 +50,7 @@ def build_reference(
         limits=calibrate(columns, seconds, window=window, rate=rate, min_rows=min_rows, seed=seed),
         window=window,
         false_alarms=rate,
+        importance=dict(importance),
     )
 
 

@@ -1,6 +1,6 @@
 """The reference: what the monitor compares live windows with. It moves with its version."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 OUTPUT = "(output)"
@@ -66,6 +66,8 @@ class Reference:
     false_alarms: float
     """The rate of false alarms, of a whole window over all columns, that the limits keep to."""
     quality: QualityPromise | None = None
+    importance: dict[str, float] = field(default_factory=dict)
+    """Share of each input in what the version's answers rest on; the sum is 1."""
 
     @property
     def rows_needed(self) -> int:
