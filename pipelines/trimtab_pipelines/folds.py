@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from trimtab.adapters.predictor import raw_output
 
@@ -46,8 +46,12 @@ def _fit(best: Fitted, checked: Checked, rest: np.ndarray) -> Ask:
     classes = len(checked.contract.classes)
     known = np.unique(truth)
     if not checked.contract.task.is_classification or len(known) == classes:
-        return partial(raw_output, best.recipe.refit(best.pipeline, inputs, truth))
+        return _ask(best, best.recipe.refit(best.pipeline, inputs, truth))
     return _of_some(best, inputs, truth, known, classes)
+
+
+def _ask(best: Fitted, pipeline: Pipeline) -> Ask:
+    return lambda rows: raw_output(pipeline, rows, best.contract.task)
 
 
 def _of_some(
@@ -60,7 +64,7 @@ def _of_some(
 
     def ask(rows: pd.DataFrame) -> np.ndarray:
         output = np.zeros((len(rows), classes))
-        output[:, known] = 1.0 if learned is None else raw_output(learned, rows)
+        output[:, known] = 1.0 if learned is None else _ask(best, learned)(rows)
         return output
 
     return ask

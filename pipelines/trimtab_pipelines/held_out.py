@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from trimtab.adapters.predictor import Answers, answers_of
 from trimtab.policy.losses import losses
-from trimtab.records.contracts import Contract
-from trimtab.settings.project import Metric
+from trimtab.records.contracts import Contract, Task
+from trimtab.settings.project import Metric, ModelSettings
 
 from .check import Checked
 from .folds import Fold
+from .unlabelled import settled
 
 _ROWS = 800
 """So many rows of a block, by chance, have their columns permuted ..."""
@@ -24,26 +24,31 @@ _REPEATS = 3
 class HeldOut:
     """All training rows, each answered by a model that was not fitted on it."""
 
+    contract: Contract
+    """With what only such answers can tell: how many of them are anomalies."""
     answers: Answers
     importance: dict[str, float]
     """Share of each input in what the answers rest on; the sum is 1."""
 
 
-def hold_out(folds: Iterable[Fold], checked: Checked, metric: Metric, seed: int) -> HeldOut:
+def hold_out(folds: Iterable[Fold], checked: Checked, model: ModelSettings) -> HeldOut:
     """Answer each fold's rows by its model, and permute its columns.
 
     Folds are taken one by one and must be in the order of the rows.
     """
     outputs, increases = [], []
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(model.train.seed)
     for fold in folds:
         rows = checked.inputs.iloc[fold.rows]
         outputs.append(fold.ask(rows))
-        increases.append(_increases(fold, checked, metric, random))
+        increases.append(_increases(fold, checked, model.metric, random))
     names = checked.contract.schema.names
     mean = np.average([found for _, found in increases], weights=[n for n, _ in increases], axis=0)
+    output = np.concatenate(outputs)
+    contract = settled(checked.contract, output, model.train)
     return HeldOut(
-        answers=answers_of(checked.contract, np.concatenate(outputs)),
+        contract=contract,
+        answers=answers_of(contract, output),
         importance=dict(zip(names, shares(mean).tolist(), strict=True)),
     )
 
@@ -64,6 +69,8 @@ def _increases(
 ) -> tuple[int, np.ndarray]:
     """Tell by how much the loss of some held-out rows grows when each column is permuted.
 
+    Without labels: how many rows change their cluster, or by how much they become more or less odd.
+
     Breiman, "Random Forests" (2001), for any model: Fisher, Rudin and Dominici, "All Models are
     Wrong, but Many are Useful" (2019).
     """
@@ -72,15 +79,26 @@ def _increases(
     labels = np.tile(checked.labels.iloc[chosen].to_numpy(dtype=object), _REPEATS)
     inputs = checked.inputs.iloc[np.tile(chosen, _REPEATS)].reset_index(drop=True)
 
-    def loss(frame: pd.DataFrame) -> np.ndarray:
-        return _losses(checked.contract, fold.ask(frame), metric, labels)
-
-    usual, found = loss(inputs), []
+    usual, found = fold.ask(inputs), []
     for name in checked.contract.schema.names:
         order = [random.permutation(len(chosen)) + n * len(chosen) for n in range(_REPEATS)]
         values = inputs[name].take(np.concatenate(order)).set_axis(inputs.index)
-        found.append(float((loss(inputs.assign(**{name: values})) - usual).mean()))
+        output = fold.ask(inputs.assign(**{name: values}))
+        found.append(float(_harm(checked.contract, output, usual, metric, labels).mean()))
     return len(chosen), np.array(found)
+
+
+def _harm(
+    contract: Contract, output: np.ndarray, usual: np.ndarray, metric: Metric, labels: np.ndarray
+) -> np.ndarray:
+    """Tell of each row what other values of a column did to its answer."""
+    match contract.task:
+        case Task.CLUSTERING:
+            return np.asarray(output.argmin(axis=1) != usual.argmin(axis=1), dtype=float)
+        case Task.ANOMALY:
+            return np.asarray(np.abs(output - usual))
+    worse, before = (_losses(contract, said, metric, labels) for said in (output, usual))
+    return np.asarray(worse - before)
 
 
 def _losses(

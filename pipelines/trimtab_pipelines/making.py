@@ -1,5 +1,6 @@
 """Make a version out of the chosen candidate: the final fit, its reference, and its folder."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from mlflow.models import Model
 
 from trimtab.policy.reference import build_reference, promise_quality
 from trimtab.records.reference import Reference
+from trimtab.records.schema import Column, ColumnType, Schema
 from trimtab.settings.project import ModelSettings
 
 from .check import Checked
@@ -15,7 +17,7 @@ from .fitting import Fitted
 from .held_out import HeldOut
 from .requirements import pinned_requirements
 from .split import Split
-from .version_folder import watched_output, write_evidence, write_model
+from .version_folder import watched_beside, watched_output, write_evidence, write_model
 
 
 def make_version(
@@ -33,10 +35,13 @@ def make_version(
     seen, and honest traffic would look like drift beside those.
     """
     pipeline = best.recipe.refit(best.pipeline, checked.inputs, checked.truth)
+    if checked.contract.threshold is not None:
+        pipeline[-1].offset_ = -checked.contract.threshold  # for who asks scikit-learn's `predict`
     output = watched_output(checked.contract, held_out.answers)
+    beside = watched_beside(checked.contract, held_out.answers)
     write_model(folder, pipeline, checked, pinned_requirements(pipeline), about)
-    reference = _reference(best, held_out, checked, split, output, model)
-    return write_evidence(folder, pipeline, checked, reference, output, model.train.seed)
+    reference = _reference(best, held_out, checked, split, output, beside, model)
+    return write_evidence(folder, pipeline, checked, reference, output, beside, model.train.seed)
 
 
 def _reference(
@@ -45,6 +50,7 @@ def _reference(
     checked: Checked,
     split: Split,
     output: np.ndarray,
+    beside: Mapping[str, np.ndarray],
     model: ModelSettings,
 ) -> Reference:
     """Calibrate the limits; quality is promised from rows that the candidate did not know."""
@@ -52,16 +58,18 @@ def _reference(
     watch, seed = model.monitor, model.train.seed
     rate = watch.false_alarms.per(watch.window)
     reference = build_reference(
-        checked.inputs,
+        checked.inputs.assign(**beside),
         output,
         times,
-        checked.contract.schema,
+        _watched(checked.contract.schema, beside),
         importance=held_out.importance,
         window=watch.window,
         false_alarms=rate,
         min_rows=watch.min_rows,
         seed=seed,
     )
+    if not model.task.has_labels:
+        return reference
     quality = promise_quality(
         best.losses[split.fitted :],
         None if times is None else times.iloc[split.fitted :],
@@ -71,3 +79,16 @@ def _reference(
         seed=seed,
     )
     return replace(reference, quality=quality)
+
+
+def _watched(schema: Schema, beside: Mapping[str, np.ndarray]) -> Schema:
+    """Add what is watched of the answers to the inputs: to a reference all are columns."""
+    added = [
+        Column(
+            name=name,
+            type=ColumnType.BOOLEAN if values.dtype == bool else ColumnType.DOUBLE,
+            required=True,
+        )
+        for name, values in beside.items()
+    ]
+    return Schema(columns=(*schema.columns, *added))

@@ -25,7 +25,9 @@ def draw(folder: Path, chosen: Fitted, held_out: HeldOut, checked: Checked) -> N
     folder.mkdir()
     rows = slice(chosen.fitted, None)
     truth = checked.truth[rows]
-    if checked.contract.task is Task.REGRESSION:
+    if not checked.contract.task.has_labels:
+        _save(folder / "answers.png", lambda axes: _unlabelled(axes, held_out, checked))
+    elif checked.contract.task is Task.REGRESSION:
         predicted = np.asarray(chosen.answers.predictions, dtype=float)[rows]
         _save(folder / "predicted.png", lambda axes: _predicted(axes, truth, predicted))
     elif chosen.answers.probabilities is not None:
@@ -73,6 +75,18 @@ def _predicted(axes: Axes, truth: np.ndarray, predicted: np.ndarray) -> None:
     axes.scatter(predicted[::step], truth[::step], s=4)
     axes.axline((float(truth.mean()), float(truth.mean())), slope=1, color="grey", linewidth=1)
     axes.set(xlabel="predicted", ylabel="actual", title="Predicted and actual")
+
+
+def _unlabelled(axes: Axes, held_out: HeldOut, checked: Checked) -> None:
+    answers = np.asarray(held_out.answers.predictions, dtype=float)
+    if checked.contract.task is Task.CLUSTERING:
+        numbers, counts = np.unique(answers.astype(int), return_counts=True)
+        axes.bar([str(number) for number in numbers], counts)
+        axes.set(xlabel="cluster", ylabel="rows", title="Rows of each cluster")
+        return
+    axes.hist(answers, bins=50)
+    axes.axvline(checked.contract.threshold or 0.0, color="grey", linewidth=1)
+    axes.set(xlabel="score", ylabel="rows", title="How odd rows are")
 
 
 def _importance(axes: Axes, columns: "pd.Series[float]") -> None:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -74,7 +75,7 @@ def _train(
     run.log(params=_settings_of(model), tags=snapshot.tags)
     run.log_input(dataset_input(snapshot, split, name, model.target))
     candidates = fit_candidates(checked, split.fitted, model, say)
-    baseline = baseline_loss(checked, split.fitted, model)
+    baseline = baseline_loss(checked, candidates[0], model)
     for candidate in candidates:
         _log_candidate(run, candidate, checked, model)
     best = choose(candidates, baseline, model)
@@ -84,7 +85,9 @@ def _train(
         params={"candidate": best.name},
         metrics={**measured, "baseline": baseline},
     )
-    held_out = hold_out(fit_folds(best, checked), checked, model.metric, model.train.seed)
+    checked = replace(checked, contract=best.contract)
+    held_out = hold_out(fit_folds(best, checked), checked, model)
+    checked = replace(checked, contract=held_out.contract)
     with tempfile.TemporaryDirectory(prefix="trimtab-") as scratch:
         draw(Path(scratch) / "plots", best, held_out, checked)
         run.log_folder(Path(scratch) / "plots", "plots")

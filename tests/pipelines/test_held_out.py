@@ -45,7 +45,9 @@ def data(task: str, rows: int = 900, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"x": x, "text": text, "noise": noise, "odd": holed, "flat": 1.0, "y": y})
 
 
-def fitted(rows: pd.DataFrame, task: str, candidate: str, metric: str) -> tuple[Fitted, Checked]:
+def fitted(
+    rows: pd.DataFrame, task: str, candidate: str, metric: str
+) -> tuple[Fitted, Checked, ModelSettings]:
     model = ModelSettings.model_validate(
         {
             "task": task,
@@ -58,11 +60,11 @@ def fitted(rows: pd.DataFrame, task: str, candidate: str, metric: str) -> tuple[
     older = len(rows) * 5 // 6
     checked = check(rows, older, "m", model)
     (best,) = fit_candidates(checked, older, model, lambda message: None)
-    return best, checked
+    return best, checked, model
 
 
-def held(best: Fitted, checked: Checked) -> HeldOut:
-    return hold_out(fit_folds(best, checked), checked, best.recipe.metric, 0)
+def held(best: Fitted, checked: Checked, model: ModelSettings) -> HeldOut:
+    return hold_out(fit_folds(best, checked), checked, model)
 
 
 @pytest.mark.parametrize(("task", "candidate", "metric"), MODELS)
@@ -77,7 +79,7 @@ def test_importance_names_what_the_answers_rest_on(task: str, candidate: str, me
 
 
 def test_every_row_is_answered_by_a_model_that_has_not_seen_it() -> None:
-    best, checked = fitted(data("regression"), "regression", "xgboost", "squared_error")
+    best, checked, _ = fitted(data("regression"), "regression", "xgboost", "squared_error")
     folds = list(fit_folds(best, checked))
 
     assert [fold.rows.stop for fold in folds[:-1]] == [fold.rows.start for fold in folds[1:]]
@@ -108,11 +110,11 @@ def test_a_class_that_occurs_in_one_block_alone_is_impossible_to_its_model(
         rows["y"] = "b"
     rows.loc[200:230, "y"] = "a"
     task = "multiclass" if classes == 3 else "binary"
-    best, checked = fitted(rows, task, candidate, "log_loss")
+    best, checked, model = fitted(rows, task, candidate, "log_loss")
 
     folds = list(fit_folds(best, checked))
     block = folds[1].ask(checked.inputs.iloc[folds[1].rows])
-    answers = held(best, checked).answers
+    answers = held(best, checked, model).answers
 
     assert block.shape == (180, classes)
     assert (block[:, 0] == 0).all()
@@ -129,7 +131,7 @@ def test_honest_traffic_is_no_output_drift_of_a_model_that_knows_its_rows_by_hea
 
     inputs = noise(3000)
     rows = inputs.assign(y=(inputs["x0"] + 3 * random.normal(size=3000)) > 0)
-    best, checked = fitted(rows, "binary", "xgboost", "log_loss")
+    best, checked, model = fitted(rows, "binary", "xgboost", "log_loss")
     best.pipeline[-1].set_params(early_stopping_rounds=None)
     best.pipeline[-1].get_booster().set_attr(best_iteration="299")  # far too many trees
     final = predictor_of(checked.contract, best.recipe.refit(best.pipeline, inputs, checked.truth))
@@ -152,7 +154,7 @@ def test_honest_traffic_is_no_output_drift_of_a_model_that_knows_its_rows_by_hea
         assert found is not None
         return found > limits.by_column[OUTPUT]
 
-    assert not drifts(watched_output(checked.contract, held(best, checked).answers))
+    assert not drifts(watched_output(checked.contract, held(best, checked, model).answers))
     assert drifts(watched_output(checked.contract, final.predict(checked.inputs)))
 
 
@@ -166,7 +168,9 @@ NUMBER = ColumnType.DOUBLE
 )
 def test_a_column_that_the_model_ignores_has_no_importance(used: set[str], seed: int) -> None:
     rows = data("regression", rows=150, seed=seed)
-    model = ModelSettings.model_validate({"task": "regression", "source": "x.csv", "target": "y"})
+    model = ModelSettings.model_validate(
+        {"task": "regression", "source": "x.csv", "target": "y", "train": {"seed": seed}}
+    )
     checked = check(rows, 100, "m", model)
 
     def ask(frame: pd.DataFrame) -> np.ndarray:
@@ -179,7 +183,7 @@ def test_a_column_that_the_model_ignores_has_no_importance(used: set[str], seed:
         return np.asarray(sum((v % 7 for v in numbers.values()), pd.Series(0.0, frame.index)))
 
     folds = [Fold(rows=slice(n, n + 50), ask=ask) for n in (0, 50, 100)]
-    found = hold_out(folds, checked, "squared_error", seed).importance
+    found = hold_out(folds, checked, model).importance
 
     assert sum(found.values()) == pytest.approx(1)
     matters = {name for name, share in found.items() if share > 0}
@@ -194,6 +198,6 @@ def test_where_nothing_matters_all_columns_count_alike() -> None:
 
 
 def test_the_same_seed_gives_the_same_importance() -> None:
-    best, checked = fitted(data("binary"), "binary", "xgboost", "log_loss")
+    made = fitted(data("binary"), "binary", "xgboost", "log_loss")
 
-    assert held(best, checked).importance == held(best, checked).importance
+    assert held(*made).importance == held(*made).importance

@@ -5,6 +5,10 @@ from datetime import timedelta
 
 OUTPUT = "(output)"
 """The name under which the model's own output is summarised; no input may bear it."""
+DISTANCE = "(distance)"
+"""The name of the distance from the centre of a row's cluster; no input may bear it."""
+ANOMALY = "(anomaly)"
+"""Whether a row is an anomaly, `(output)` being how odd it is; no input may bear it."""
 LABEL = "(label)"
 """The name of the label in the sample of training rows; no input may bear it."""
 
