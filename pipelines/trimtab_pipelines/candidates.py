@@ -16,7 +16,7 @@ from trimtab.adapters.predictor import raw_output
 from trimtab.records.contracts import Contract
 from trimtab.settings.project import Candidate, Metric, TrainSettings
 
-from .clusters import number_as, with_best_number
+from .clusters import fit_clusters, refit_clusters
 from .preparation import for_linear, for_trees
 
 _MOST_TREES = 500
@@ -64,9 +64,9 @@ class Recipe:
         pipeline = self._build(older)
         prepare, learner = pipeline[:-1], pipeline[-1]
         known, new = prepare.fit_transform(older), prepare.transform(inputs.iloc[fitted:])
-        if self.candidate == "kmeans" and self.train.clusters == "auto":
-            with_best_number(learner, known, self.train.seed)
-        if self.candidate == "xgboost":
+        if self.candidate == "kmeans":
+            fit_clusters(learner, known, self.train)
+        elif self.candidate == "xgboost":
             learner.set_params(early_stopping_rounds=_PATIENCE)
             learner.fit(known, truth[:fitted], eval_set=[(new, truth[fitted:])], verbose=False)
         else:
@@ -83,8 +83,7 @@ class Recipe:
         if trees := trees_of(earlier):
             fresh[-1].set_params(n_estimators=trees)
         if self.candidate == "kmeans":
-            fresh[-1].set_params(n_clusters=earlier[-1].n_clusters)
-            return number_as(earlier, fresh.fit(inputs), inputs)
+            return refit_clusters(earlier, fresh, inputs)
         return fresh.fit(inputs, truth)
 
     def _build(self, inputs: pd.DataFrame) -> Pipeline:
@@ -100,7 +99,9 @@ class Recipe:
                 prepare, kinds = for_trees(schema, inputs)
                 learner = self._trees(kinds)
             case "kmeans":
-                prepare, learner = for_linear(schema, inputs), self._clusters()
+                # A mark for what is rarely missing would stand further apart than all clusters.
+                prepare = for_linear(schema, inputs, marks_gaps=False)
+                learner = self._clusters()
             case "isolation_forest":
                 prepare = for_linear(schema, inputs)
                 learner = IsolationForest(random_state=self.train.seed)

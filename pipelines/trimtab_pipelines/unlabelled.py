@@ -13,7 +13,6 @@ from trimtab.settings.project import TrainSettings
 
 from .errors import NoCandidateError
 
-_HALF = 0.5
 _TAILS = (0.01, 0.99)
 """Between these quantiles numbers without structure lie: one giant must not stretch them."""
 
@@ -27,13 +26,12 @@ def settled(contract: Contract, output: np.ndarray, train: TrainSettings) -> Con
         case Task.CLUSTERING:
             return replace(contract, classes=tuple(range(output.shape[1])))
         case Task.ANOMALY:
-            share = train.contamination
-            threshold = _HALF if share == "auto" else float(np.quantile(output, 1 - share))
+            threshold = float(np.quantile(output, 1 - train.contamination))
             rate = float((output > threshold).mean())
             if rate == 0:
                 raise NoCandidateError(
-                    f"No row has a score above {threshold:.3g}: there is no anomaly to learn. "
-                    "Say how many there are: train.contamination = 0.01"
+                    "No row is odder than the others: the oddest all score alike. Raise "
+                    f"train.contamination ({train.contamination:g})."
                 )
             return replace(contract, threshold=threshold, expected_rate=rate)
     return contract

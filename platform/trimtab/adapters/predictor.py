@@ -21,11 +21,13 @@ from trimtab.records.schema import Schema
 from .device import DeviceChoice, choose
 from .frames import FrameError, coerce
 from .lowering import Lowered, OddRowsError, lower
+from .tree_bounds import UnsoundTreeError, require_sound_trees
 
 CONTRACT_FILE = "contract.json"
 MODEL_FILE = "model.skops"
 TRUSTED = (
     "numpy.dtype",
+    "sklearn.tree._tree.Tree",  # once each of its indices was found to be in bounds
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
@@ -90,7 +92,8 @@ class Predictor:
         contract = from_json(Contract, (folder / CONTRACT_FILE).read_bytes())
         try:
             pipeline = skops.io.load(folder / MODEL_FILE, trusted=list(TRUSTED))
-        except UntrustedTypesFoundException as error:
+            require_sound_trees(pipeline)
+        except (UntrustedTypesFoundException, UnsoundTreeError) as error:
             raise UntrustedModelError(folder / MODEL_FILE, error) from None
         size = (folder / MODEL_FILE).stat().st_size
         return cls(contract, pipeline, _place(pipeline[-1], device, size))

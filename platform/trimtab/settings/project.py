@@ -63,9 +63,9 @@ class TrainSettings(Section):
     clusters: Literal["auto"] | Annotated[int, Field(ge=2, le=100)] = "auto"
     """How many clusters there are; `auto` takes the number, up to 10, that tells them apart best
     (silhouette)."""
-    contamination: Literal["auto"] | Annotated[float, Field(gt=0, lt=0.5)] = "auto"
-    """Share of the training rows that are anomalies; `auto` takes those with a score above a half,
-    which an isolation forest tells from the rest at once."""
+    contamination: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
+    """Share of the training rows that count as anomalies, the oddest. The smaller it is, the more
+    rows the gate needs to prove that it holds."""
     seed: int = 0
     """The same rows and the same seed give the same model."""
 
