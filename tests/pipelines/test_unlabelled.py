@@ -45,7 +45,7 @@ BESIDE = {"clustering": "(distance)", "anomaly": "(anomaly)"}
 
 
 def world(rows: int = ROWS, seed: int = 0, moved: float = 0.0) -> pd.DataFrame:
-    """Three kinds, told apart by `speed` and `load`; `place` says nothing; one in fifty is hot."""
+    """Three kinds, told apart by `speed` and `load`, nearly all in one `place`; some are hot."""
     random = np.random.default_rng(seed)
     kind = random.integers(0, 3, rows)
     return pd.DataFrame(
@@ -54,7 +54,9 @@ def world(rows: int = ROWS, seed: int = 0, moved: float = 0.0) -> pd.DataFrame:
             "speed": np.choose(kind, [0.0, 8.0, 16.0]) + random.normal(size=rows) + moved,
             "load": np.choose(kind, [0.0, 8.0, 0.0]) + random.normal(size=rows),
             "heat": np.where(random.random(rows) < 0.02, 8.0, 0.0) + random.normal(size=rows) / 2,
-            "place": pd.Series(random.choice(["a", "b"], rows)).mask(random.random(rows) < 0.1),
+            "place": pd.Series(np.where(random.random(rows) < 0.97, "a", "b")).mask(
+                random.random(rows) < 0.01
+            ),
         }
     )
 
@@ -151,8 +153,8 @@ def test_the_run_shows_metrics_plots_and_importance(trained: Trained) -> None:
     assert plots == {"answers.png", "importance.csv", "importance.png"}
     wanted = "anomaly_rate" if trained.model.task is Task.ANOMALY else "distance"
     assert run.data.metrics[f"validation.{wanted}"] > 0
-    place = trained.reference.importance["place"]
-    assert place < min(trained.reference.importance[name] for name in ("speed", "load"))
+    importance = trained.reference.importance
+    assert importance["place"] < min(importance["speed"], importance["load"])
 
 
 def held(task: str, rows: pd.DataFrame, **options: object) -> tuple[Contender, np.ndarray]:
@@ -197,8 +199,9 @@ def test_a_version_of_the_same_world_is_not_better(task: str) -> None:
 
 
 def test_as_many_clusters_as_there_are_kinds_are_found_and_numbers_stay() -> None:
-    contender, unseen = held("clustering", world())
-    again = contender.predictor.predict(world())
+    rows = world().drop(columns="heat")
+    contender, unseen = held("clustering", rows)
+    again = contender.predictor.predict(rows)
 
     assert contender.predictor.contract.classes == (0, 1, 2)
     assert (np.asarray(again.predictions) == unseen).mean() > 0.99
@@ -237,8 +240,11 @@ def test_versions_with_other_clusters_are_not_tried_side_by_side() -> None:
     assert "found anew" in unfit(contract, contract, TrialKind.CANARY)
 
 
+LENGTHS = st.just(0.0) | st.floats(1e-6, 1e6)
+
+
 @given(
-    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), min_size=1),
+    st.lists(st.tuples(LENGTHS, LENGTHS), min_size=1),
     st.floats(1e-3, 1e3),
 )
 def test_ambiguity_is_a_share_whatever_the_scale(

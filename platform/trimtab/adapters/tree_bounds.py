@@ -52,13 +52,14 @@ def _holders(model: Any) -> Iterator[Any]:
 
 
 def _parts(here: Any) -> list[Any]:
+    parts = list(getattr(here, "__dict__", {}).values())
     if isinstance(here, Mapping):
-        return [*here.keys(), *here.values()]
-    if isinstance(here, list | tuple | set | frozenset):
-        return list(here)
-    if isinstance(here, np.ndarray):
-        return here.ravel().tolist() if here.dtype == object else []
-    return list(getattr(here, "__dict__", {}).values())
+        parts += [*here.keys(), *here.values()]
+    elif isinstance(here, list | tuple | set | frozenset):
+        parts += here
+    elif isinstance(here, np.ndarray) and here.dtype == object:
+        parts += here.ravel().tolist()
+    return parts
 
 
 def _is_tree(part: Any) -> bool:
