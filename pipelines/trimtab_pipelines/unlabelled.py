@@ -75,6 +75,4 @@ def _spread(values: "pd.Series[Any]", rows: int, random: np.random.Generator) ->
         low, high = known.quantile(list(_TAILS))
         return pd.Series(random.uniform(low, high, rows)).astype(values.dtype)
     distinct = pd.Series(values.unique()).astype(values.dtype)
-    if values.dtype.kind in "iM":  # both ends, and evenly between them
-        distinct = distinct.sort_values(ignore_index=True)
     return distinct.iloc[random.integers(0, len(distinct), rows)].reset_index(drop=True)

@@ -22,7 +22,7 @@ from trimtab.adapters.opening import open_database
 from trimtab.records.verdicts import FindingKind, Verdict, VerdictKind
 from trimtab.settings import Environment, Settings, load
 
-pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(700)]
 
 END = datetime(2019, 1, 7, tzinfo=UTC)
 WINDOW = timedelta(hours=6)
@@ -124,7 +124,7 @@ def wait_until(
     up: "subprocess.Popen[bytes] | None" = None,
     log: Path | None = None,
 ) -> None:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 300
     while not is_so():
         said = log.read_text() if log else ""
         assert up is None or up.poll() is None, said
