@@ -74,7 +74,7 @@ def _labelled(
     with bench.database.transaction() as stores:
         labels = stores.labels.get(trial.model, keys.tolist())
     known = np.array([key in labels for key in keys], dtype=bool)
-    if not known.any():
+    if not known.any() or not sides[0].predictor.contract.task.has_labels:
         return []
     rows, inputs = logged.rows[known], logged.inputs[known]
     truth = np.array([labels[key].value for key in keys[known]], dtype=object)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from trimtab.records.contracts import Contract
+from trimtab.records.contracts import Contract, Task
 
 
 class _Number(msgspec.Struct, gc=False):
@@ -19,6 +19,18 @@ class _Choice(msgspec.Struct, gc=False):
     prediction_id: str
     prediction: Any
     probabilities: Any
+
+
+class _Oddness(msgspec.Struct, gc=False):
+    prediction_id: str
+    prediction: float
+    is_anomaly: bool
+
+
+class _Nearness(msgspec.Struct, gc=False):
+    prediction_id: str
+    prediction: int
+    distance: float
 
 
 class _Body(msgspec.Struct, gc=False):
@@ -33,6 +45,8 @@ class AnswerWriter:
 
     def __init__(self, contract: Contract) -> None:
         self._model = contract.model
+        self._threshold = contract.threshold
+        self._is_near = contract.task is Task.CLUSTERING
         self._named = _namer([str(name) for name in contract.classes])
         self._encode = msgspec.json.Encoder().encode
 
@@ -40,13 +54,22 @@ class AnswerWriter:
         self,
         version: str,
         request_id: str,
-        predictions: Sequence[object],
+        predictions: Sequence[Any],
         shares: Sequence[Sequence[float]] | None,
     ) -> bytes:
-        """Write the body; `shares` are rows by classes, in the order of the contract."""
+        """Write the body; `shares` are rows by classes, in the order of the contract.
+
+        Of the distances from the centres of clusters, each row's smallest is written.
+        """
         ids = [f"{request_id}-{i}" for i in range(len(predictions))]
-        if shares is None:
-            listed: list[Any] = list(map(_Number, ids, predictions))
+        listed: list[Any]
+        if self._threshold is not None:
+            odd = [score > self._threshold for score in predictions]
+            listed = list(map(_Oddness, ids, predictions, odd))
+        elif shares is None:
+            listed = list(map(_Number, ids, predictions))
+        elif self._is_near:
+            listed = list(map(_Nearness, ids, predictions, map(min, shares)))
         else:
             listed = list(map(_Choice, ids, predictions, starmap(self._named, shares)))
         return self._encode(_Body(self._model, version, request_id, listed))

@@ -29,7 +29,7 @@ from trimtab.adapters.predictor import Answers, Predictor, UnanswerableError
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.rows import Rows
 from trimtab.records.schema import Column, ColumnType, Schema
-from trimtab.settings.project import Candidate
+from trimtab.settings.project import Candidate, TrainSettings
 from trimtab_pipelines.candidates import Recipe
 
 ROWS, FITTED = 130, 100
@@ -90,7 +90,7 @@ def train(task: Task, candidate: Candidate, columns: Sequence[Column], seed: int
     }[task]
     contract = Contract(model="m", task=task, target="y", schema=schema, classes=CLASSES[task])
     metric: Any = "log_loss" if task.is_classification else "squared_error"
-    recipe = Recipe(candidate=candidate, contract=contract, metric=metric, seed=0)
+    recipe = Recipe(candidate=candidate, contract=contract, metric=metric, train=TrainSettings())
     pipeline = recipe.fit(frame, truth, FITTED).pipeline
     if candidate == "xgboost":
         pipeline[-1].get_booster().set_param({"nthread": 1})

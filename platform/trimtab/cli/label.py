@@ -51,6 +51,8 @@ def label(
     key, value = key or declared.key, value or declared.target
     if key is None:
         raise SettingsError(f"models.{model}.key is not set; name the column with --key")
+    if value is None:
+        raise SettingsError(f"{model} has no target; name the column with --value")
     frame = read_table(file, text=key)
     require_columns(frame, file, key, value, time)
     now = open_clock(settings).now()

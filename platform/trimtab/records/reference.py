@@ -12,6 +12,12 @@ OUTPUT = "(output)"
 """The name under which the model's own output is summarised; no input may bear it."""
 TOGETHER = "(together)"
 """The name of the finding on how columns move together; no input may bear it."""
+DISTANCE = "(distance)"
+"""The name of the distance from the centre of a row's cluster; no input may bear it."""
+ANOMALY = "(anomaly)"
+"""Whether a row is an anomaly, `(output)` being how odd it is; no input may bear it."""
+OUTPUTS = (OUTPUT, DISTANCE, ANOMALY)
+"""The columns that are answers, not inputs."""
 LABEL = "(label)"
 """The name of the label in the sample of training rows; no input may bear it."""
 
