@@ -4,8 +4,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from trimtab.adapters.mlflow_links import run_page, version_page
 from trimtab.errors import ManifestError, UnknownVersionError
 from trimtab.policy.redaction import withheld
+from trimtab.policy.sensitivity import sensitivity
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
 from trimtab.records.evidence import Evidence
@@ -48,6 +50,8 @@ class Watch:
     inference_log: InferenceLog
     versions: Versions
     reports: Reports
+    mlflow_url: str | None = None
+    """Where people open MLflow's pages; None for alerts without a link."""
 
     def step(self) -> list[Verdict]:
         """Judge the next window if it is closed; gives its verdicts, none when it is not.
@@ -60,15 +64,25 @@ class Watch:
             return []
         again = self._measure_again(due.champion)
         verdicts = self._judge_all(due, again)
+        link = self._run_page(verdicts[0].version)
         with self.database.transaction() as stores:
-            conclude(stores, self.settings, verdicts, again, now=self.clock.now())
+            now = self.clock.now()
+            conclude(stores, self.settings, verdicts, again, now=now, link=link)
         return verdicts
+
+    def sensitivity(self) -> dict[str, float]:
+        """Give the factors of columns that were marked false, for the limits of the judge."""
+        with self.database.transaction() as stores:
+            marks = stores.false_marks.of(self.model)
+        return sensitivity(marks, self.clock.now())
 
     def due(self) -> Due | None:
         """Find the next window, once it is closed: no row of it can still come."""
         now = self.clock.now()
         with self.database.transaction() as stores:
-            settle(stores, self.model, now=now)
+            champion = stores.promotions.current(self.model)
+            page = self._version_page(champion.version) if champion else None
+            settle(stores, self.model, self.settings.monitor, now=now, link=page)
             newest = next(iter(stores.verdicts.recent(self.model, limit=1)), None)
             status = stores.endpoints.get(self.model)
             promotions = stores.promotions.history(self.model)
@@ -112,6 +126,7 @@ class Watch:
             Beside(
                 labels=self._labels(logged),
                 before=self._evidence(version, window),
+                sensitivity=self.sensitivity(),
                 withheld=self._withheld,
             ),
             now=self.clock.now(),
@@ -163,6 +178,13 @@ class Watch:
     def _known(self, version: str) -> Sequence[Verdict]:
         with self.database.transaction() as stores:
             return stores.verdicts.recent(self.model, version, limit=MEMORY)
+
+    def _run_page(self, version: str) -> str | None:
+        known, _ = self.versions.get(self.model, version)
+        return run_page(self.mlflow_url, known) if self.mlflow_url else None
+
+    def _version_page(self, version: str) -> str | None:
+        return version_page(self.mlflow_url, self.model, version) if self.mlflow_url else None
 
     def _read(self, version: str, window: Window) -> LoggedRows | None:
         return self.inference_log.read(self.model, version, window.start, window.end)

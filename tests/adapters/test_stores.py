@@ -1,6 +1,5 @@
 """One contract for the platform's stores, held by SQLite and by a real PostgreSQL."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +25,6 @@ from trimtab.policy.said import Said, make_plan
 from trimtab.policy.tallying import begin, with_pairs
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.endpoints import EndpointStatus
-from trimtab.records.incidents import Alert, Incident, IncidentState, Situation
 from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
@@ -207,32 +205,6 @@ def test_only_a_person_ends_a_request_that_waits(database: SqlDatabase) -> None:
         stores.requests.finish(replace(held, state=RequestState.FAILED), None)
 
 
-def incident(id: str) -> Incident:
-    return Incident(
-        id=id,
-        model="late",
-        version="1",
-        situation=Situation.DRIFT,
-        opened_at=NOON,
-        evidence=("temp: 0.4 over 0.2",),
-    )
-
-
-def test_a_resolved_incident_makes_room_for_the_next(database: SqlDatabase) -> None:
-    resolved = replace(
-        incident("a"), state=IncidentState.RESOLVED, resolved_at=NOON, resolution="v2"
-    )
-    with database.transaction() as stores:
-        stores.incidents.save(incident("a"))
-        assert list(stores.incidents.active("late")) == [incident("a")]
-        stores.incidents.save(resolved)
-        stores.incidents.save(replace(incident("b"), opened_at=NOON + MINUTE))
-
-    with database.transaction() as stores:
-        assert [i.id for i in stores.incidents.active("late")] == ["b"]
-        assert stores.incidents.recent("late")[1] == resolved
-
-
 def verdict(day: int, version: str = "1") -> Verdict:
     window = Window.around(NOON + timedelta(days=day), timedelta(days=1))
     return Verdict(
@@ -279,28 +251,6 @@ def test_a_second_label_replaces_the_first(database: SqlDatabase) -> None:
         found = stores.labels.get("late", [*(f"k{n}" for n in range(600)), "unknown"])
         assert len(found) == 600
         assert found["k7"] == corrected
-
-
-def alert(key: str) -> Alert:
-    return Alert(key=key, model="late", title="Drift", body="temp", at=NOON)
-
-
-def test_an_alert_goes_out_once_and_failures_wait(database: SqlDatabase) -> None:
-    with database.transaction() as stores:
-        stores.outbox.put(alert("a"))
-        stores.outbox.put(replace(alert("a"), title="again"))
-        stores.outbox.put(replace(alert("b"), at=NOON + MINUTE))
-        assert list(stores.outbox.due()) == [alert("a"), replace(alert("b"), at=NOON + MINUTE)]
-        stores.outbox.delivered("a")
-        stores.outbox.delayed("b", "connection refused")
-        assert list(stores.outbox.due()) == []
-
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with database.transaction() as stores:
-            if stores.outbox.due():
-                return
-    pytest.fail("the delayed alert never came due again")
 
 
 def test_an_endpoint_keeps_its_last_word(database: SqlDatabase) -> None:

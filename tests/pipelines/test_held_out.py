@@ -139,7 +139,7 @@ def test_honest_traffic_is_no_output_drift_of_a_model_that_knows_its_rows_by_hea
     final = predictor_of(checked.contract, best.recipe.refit(best.pipeline, inputs, checked.truth))
     live = noise(3000)
     live[OUTPUT] = watched_output(checked.contract, final.predict(live))
-    types = {name: NUMBER for name in live}
+    types = {str(name): NUMBER for name in live}
 
     def drifts(output: np.ndarray) -> bool:
         reference = build_reference(

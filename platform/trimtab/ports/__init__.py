@@ -7,6 +7,7 @@ from .reports import Reports
 from .stores import (
     Database,
     Endpoints,
+    FalseMarks,
     Incidents,
     Keys,
     Labels,
@@ -23,6 +24,7 @@ __all__ = [
     "Clock",
     "Database",
     "Endpoints",
+    "FalseMarks",
     "Incidents",
     "InferenceLog",
     "Keys",

@@ -63,7 +63,6 @@ class ColumnSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """Kept with the version as `reference.json`; a sample of rows lies beside it as Parquet."""
 

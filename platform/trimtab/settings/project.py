@@ -251,8 +251,14 @@ class AlertSettings(Section):
     """Where alerts go, besides the terminal and the log."""
 
     urls: tuple[str, ...] = ()
-    """Apprise URLs: `slack://...`, `mailto://...`, `json://host/path`; `env:NAME` reads one from
-    the environment, which keeps its secret out of this file."""
+    """`https://...` is a webhook, signed with TRIMTAB_WEBHOOK_KEY; everything else is for
+    Apprise: `slack://...`, `workflows://...` (Teams), `mailto://...`. `env:NAME` reads one from the
+    environment, which keeps its secret out of this file."""
+    allow_private: bool = False
+    """Lets alerts go to this machine, to private networks and through proxies. Without it such
+    targets are refused when they are connected to, whatever their names resolve to."""
+    mlflow_url: str | None = None
+    """Where people open MLflow, for the links in alerts; by default where the workers reach it."""
 
 
 class PlatformSettings(Section):
@@ -263,6 +269,8 @@ class PlatformSettings(Section):
     authentication."""
     mlflow_port: Annotated[int, Field(ge=1, le=65535)] = 5000
     """Its port, for the UI as well."""
+    monitor_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Where, on the same host, the monitor shows its gauges to Prometheus; by default nowhere."""
 
     @property
     def address(self) -> str:
@@ -305,6 +313,10 @@ class Project(Section):
         if not self.models:
             raise ValueError("models: none is declared; each has a table of its own, [models.NAME]")
         taken = {self.platform.mlflow_port: "platform.mlflow_port"}
+        if self.platform.monitor_port in taken:
+            raise ValueError("platform.monitor_port and platform.mlflow_port are the same")
+        if self.platform.monitor_port is not None:
+            taken[self.platform.monitor_port] = "platform.monitor_port"
         for name, model in self.models.items():
             setting = f"models.{name}.serve.port"
             other = taken.setdefault(model.serve.port, setting)

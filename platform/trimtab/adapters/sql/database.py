@@ -20,7 +20,7 @@ from .migrating import migrate
 from .outbox import SqlEndpoints, SqlOutbox
 from .requests import SqlRetrainRequests
 from .trials import SqlTrials
-from .watching import SqlIncidents, SqlVerdicts
+from .watching import SqlFalseMarks, SqlIncidents, SqlVerdicts
 
 # Until 3.51.3, two connections that write or checkpoint a WAL at once can corrupt it
 # (sqlite.org/wal.html#walresetbug). Several processes write here, so WAL has to wait for that.
@@ -38,6 +38,7 @@ class SqlStores:
     promotions: SqlPromotions
     requests: SqlRetrainRequests
     incidents: SqlIncidents
+    false_marks: SqlFalseMarks
     verdicts: SqlVerdicts
     labels: SqlLabels
     outbox: SqlOutbox
@@ -53,6 +54,7 @@ class SqlStores:
             promotions=SqlPromotions(session),
             requests=SqlRetrainRequests(session),
             incidents=SqlIncidents(session),
+            false_marks=SqlFalseMarks(session),
             verdicts=SqlVerdicts(session),
             labels=SqlLabels(session),
             outbox=SqlOutbox(session),
