@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from trimtab.errors import ManifestError, UnknownVersionError
+from trimtab.policy.labelling import labels_of_rows, named
 from trimtab.policy.redaction import withheld
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
@@ -136,5 +137,8 @@ class Watch:
     def _labels(self, logged: LoggedRows | None) -> Mapping[str, Label]:
         if logged is None or logged.rows.empty:
             return {}
+        keys, ids = keys_of(logged.rows).tolist(), logged.rows["prediction_id"].tolist()
         with self.database.transaction() as stores:
-            return stores.labels.get(self.model, keys_of(logged.rows).tolist())
+            found = stores.labels.get(self.model, named(keys, ids))
+        of_rows = zip(keys, labels_of_rows(keys, ids, found), strict=True)
+        return {key: label for key, label in of_rows if label is not None}

@@ -40,6 +40,8 @@ class ModelStatus:
     trial: Trial | None
     """The version that is tried beside the champion."""
     labels: int
+    unmatched_labels: int = 0
+    """Those of them that no prediction was found for, or not yet."""
 
     def troubles(self, now: datetime) -> list[str]:
         """List what somebody should look at; empty when all is well."""
@@ -68,6 +70,7 @@ def look(stores: "Stores", model: str) -> ModelStatus:
         request=next(iter(stores.requests.recent(model, limit=1)), None),
         trial=stores.trials.running(model),
         labels=stores.labels.count(model),
+        unmatched_labels=stores.label_search.unmatched(model),
     )
 
 
@@ -127,7 +130,8 @@ def _lines(model: ModelStatus, now: datetime) -> list[tuple[str, str]]:
         lines.append(("retraining", f"{request.state} ({request.trigger}, {request.asked_at:%F})"))
     if model.trial:
         lines.append(("on trial", _on_trial(model.trial)))
-    lines.append(("labels", str(model.labels)))
+    unmatched = f"; {model.unmatched_labels} match no prediction so far"
+    lines.append(("labels", f"{model.labels}{unmatched if model.unmatched_labels else ''}"))
     return lines
 
 

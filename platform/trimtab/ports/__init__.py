@@ -2,6 +2,7 @@
 
 from .clock import Clock
 from .inference_log import InferenceLog, LogUpkeep
+from .labels import LabelFiles, Labels, LabelSearch
 from .registry import ModelRegistry
 from .reports import Reports
 from .stores import (
@@ -9,7 +10,6 @@ from .stores import (
     Endpoints,
     Incidents,
     Keys,
-    Labels,
     Ledger,
     Outbox,
     Promotions,
@@ -26,6 +26,8 @@ __all__ = [
     "Incidents",
     "InferenceLog",
     "Keys",
+    "LabelFiles",
+    "LabelSearch",
     "Labels",
     "Ledger",
     "LogUpkeep",
