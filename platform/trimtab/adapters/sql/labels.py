@@ -83,16 +83,15 @@ class SqlLabels:
             yield StandingLabel(**dict(zip(_STANDING, row, strict=True)))
 
     def _write(self, model: str, book: LabelBook) -> None:
-        if book.changed:
-            self._session.execute(self._upsert(model, book.changed))
-        if book.past:
-            rows = [{"model": model, **as_values(past)} for past in book.past]
-            self._session.execute(insert(PastLabelRow), rows)
+        new = {"model": model, "search": Search.UNSOUGHT}
+        if rows := [{**new, **as_values(label)} for label in book.changed]:
+            self._session.connection().execute(self._upsert(), rows)
+        if past := [{"model": model, **as_values(label)} for label in book.past]:
+            self._session.execute(insert(PastLabelRow), past)
 
-    def _upsert(self, model: str, changed: Sequence[StandingLabel]) -> Any:
-        rows = [{"model": model, "search": Search.UNSOUGHT, **as_values(x)} for x in changed]
+    def _upsert(self) -> Any:
         postgres = self._session.get_bind().dialect.name == "postgresql"
-        insert = (postgresql.insert if postgres else sqlite.insert)(LabelRow).values(rows)
+        insert = (postgresql.insert if postgres else sqlite.insert)(LabelRow)
         return insert.on_conflict_do_update(
             index_elements=["model", "key"],
             set_={name: insert.excluded[name] for name in _STANDING if name != "key"},
