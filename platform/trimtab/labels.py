@@ -112,16 +112,20 @@ def deliver_rows(
             _enter(database, model, delivery, by, origin, now)
 
 
-def search(database: Database, log: InferenceLog, model: str) -> None:
-    """Look for the predictions of labels that nobody has looked for yet; a bounded number."""
+def search(database: Database, log: InferenceLog, model: str) -> bool:
+    """Look for the predictions of labels that nobody has looked for yet, of a bounded number.
+
+    Gives whether there may be more.
+    """
     with database.transaction() as stores:
         names = stores.label_search.unsought(model, _NAMES)
     if not names:
-        return
+        return False
     found = log.find(model, names)
     with database.transaction() as stores:
         stores.label_search.found(model, found)
         stores.label_search.not_found(model, set(names) - found)
+    return len(names) == _NAMES
 
 
 def contract_of(settings: Settings, database: Database, model: str) -> Contract | None:
@@ -162,7 +166,8 @@ def _searched(
     database: Database, log: InferenceLog, model: str, names: set[str], delivery: Delivery
 ) -> Delivery:
     """Count what no prediction was found for."""
-    search(database, log, model)
+    while search(database, log, model):
+        pass
     with database.transaction() as stores:
         unknown = sorted(stores.label_search.unmatched_of(model, names))
     shown = (*delivery.unknown_shown, *unknown)[:SHOWN]

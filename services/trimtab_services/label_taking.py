@@ -18,6 +18,7 @@ from .label_inbox import Inbox, Receipt, ToldLabels, age_of
 logger = logging.getLogger(__name__)
 
 _MOST_FILES = 200
+_MOST_LABELS = 5_000
 _ATTEND_SECONDS = 1.0
 _SEARCH_SECONDS = 5.0
 """Labels that came another way (a file, say) are searched for so often."""
@@ -84,7 +85,7 @@ class LabelTaker:
 
     def _take(self, names: list[str]) -> list[_Taken]:
         """Put files into the database together; where that fails, each by itself."""
-        read = [(name, told) for name in names if (told := self._inbox.read(name)) is not None]
+        read = self._read(names)
         try:
             taken = self._put(names, read)
         except Exception:
@@ -95,6 +96,18 @@ class LabelTaker:
                 self._set_aside({name for name, _ in read} - {file.name for file in taken})
         self._inbox.remove(file.name for file in taken)
         return taken
+
+    def _read(self, names: list[str]) -> list[tuple[str, ToldLabels]]:
+        """Read as many as go into one transaction: others write to the database, too."""
+        read: list[tuple[str, ToldLabels]] = []
+        count = 0
+        for name in names:
+            if count >= _MOST_LABELS:
+                break
+            if (told := self._inbox.read(name)) is not None:
+                read.append((name, told))
+                count += len(told.labels)
+        return read
 
     def _put_alone(self, names: list[str], one: tuple[str, ToldLabels]) -> list[_Taken]:
         try:
@@ -122,7 +135,8 @@ class LabelTaker:
     def _answer(self, taken: list[_Taken]) -> None:
         """Search for the predictions, and tell those who still wait."""
         since = time.monotonic()
-        search(self._database, self._log, self._model)
+        while search(self._database, self._log, self._model):
+            pass
         heard = [file for file in taken if age_of(file.name) < _HEARD_SECONDS]
         unknown = self._unknown(heard)
         while unknown and self._shipped_since() < since:

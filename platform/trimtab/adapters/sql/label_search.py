@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from trimtab.records.labels import Search
 
 from .label_tables import LabelFileRow, LabelRow
 from .labels import chunks
+
+_UNMATCHED = LabelRow.search != literal_column(f"'{Search.FOUND}'")
+"""As the index has it, letter by letter: with a parameter no database would use the index."""
 
 
 class SqlLabelSearch:
@@ -20,7 +23,7 @@ class SqlLabelSearch:
     def unmatched(self, model: str) -> int:
         """Count the labels for which no prediction was found."""
         query = select(func.count()).select_from(LabelRow)
-        query = query.where(LabelRow.model == model, LabelRow.search != Search.FOUND)
+        query = query.where(LabelRow.model == model, _UNMATCHED)
         return self._session.scalar(query) or 0
 
     def unmatched_of(self, model: str, keys: Collection[str]) -> set[str]:
@@ -28,7 +31,7 @@ class SqlLabelSearch:
         found: set[str] = set()
         for chunk in chunks(list(keys)):
             query = select(LabelRow.key).where(
-                LabelRow.model == model, LabelRow.key.in_(chunk), LabelRow.search != Search.FOUND
+                LabelRow.model == model, LabelRow.key.in_(chunk), _UNMATCHED
             )
             found.update(self._session.scalars(query))
         return found
@@ -36,15 +39,14 @@ class SqlLabelSearch:
     def unsought(self, model: str, limit: int) -> Sequence[str]:
         """Name labels that nobody has searched for yet."""
         query = select(LabelRow.key)
-        # the index holds what was not found, and is used only where the query says so too
-        query = query.where(LabelRow.model == model, LabelRow.search != Search.FOUND)
+        query = query.where(LabelRow.model == model, _UNMATCHED)
         query = query.where(LabelRow.search == Search.UNSOUGHT).limit(limit)
         return self._session.scalars(query).all()
 
     def found(self, model: str, names: Collection[str]) -> None:
         """Note that the log has predictions with these keys or ids, labelled or not."""
         if self._has_unmatched(model):
-            self._note(model, names, Search.FOUND, LabelRow.search != Search.FOUND)
+            self._note(model, names, Search.FOUND, _UNMATCHED)
 
     def not_found(self, model: str, names: Collection[str]) -> None:
         """Note that a search for these found nothing; what was found meanwhile stays found."""
@@ -54,13 +56,13 @@ class SqlLabelSearch:
         """Let all that was not found be searched for again."""
         self._session.execute(
             update(LabelRow)
-            .where(LabelRow.model == model, LabelRow.search == Search.UNKNOWN)
+            .where(LabelRow.model == model, _UNMATCHED, LabelRow.search == Search.UNKNOWN)
             .values(search=Search.UNSOUGHT)
         )
 
     def _has_unmatched(self, model: str) -> bool:
         query = select(LabelRow.key)
-        query = query.where(LabelRow.model == model, LabelRow.search != Search.FOUND)
+        query = query.where(LabelRow.model == model, _UNMATCHED)
         return self._session.scalar(query.limit(1)) is not None
 
     def _note(
