@@ -99,8 +99,6 @@ def test_a_file_that_was_taken_before_a_death_is_not_taken_again(
     taker.step()
     put(inbox, {"k": "b"})
     (inbox.folder / name).write_bytes(content)  # as if it had died before it removed the file
-    with database.transaction() as stores:
-        stores.label_files.take(MODEL, name)
     LabelTaker(inbox, MODEL, database, log, time.monotonic).step()
 
     assert values(database, "k") == {"k": "b"}
