@@ -27,6 +27,9 @@ from .shipper import Shipper, ShipReport
 
 logger = logging.getLogger(__name__)
 
+_RETRY_SECONDS = 1.0
+"""Labels that could not be taken are not tried again before."""
+
 
 class Attendant:
     """Keeps a model's endpoint and its books.
@@ -60,6 +63,7 @@ class Attendant:
             admission = self._admit(stores)
         self._announced = known.version if known else None
         self._shipped_through = known.shipped_through if known else None
+        self._labels_at = 0.0
         self._names = ShippedNames()
         inbox, names = Inbox(settings.home.labels(model)), self._names
         self._labels = LabelTaker(inbox, model, database, log, lambda: names.since)
@@ -101,9 +105,12 @@ class Attendant:
 
     def take_labels(self) -> None:
         """Take the labels that callers told, in a thread that may wait for the log."""
+        if time.monotonic() < self._labels_at:
+            return
         try:
             self._labels.step()
         except Exception as error:
+            self._labels_at = time.monotonic() + _RETRY_SECONDS
             self._complain("the labels", error)
         else:
             self._troubles.pop("the labels", None)

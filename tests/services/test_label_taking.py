@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from trimtab.adapters.clock import SystemClock
 from trimtab.adapters.opening import open_upkeep
 from trimtab.adapters.parquet_log import ParquetLog
 from trimtab.adapters.sql import SqlDatabase, open_database
+from trimtab.cli.group import trimtab
 from trimtab.records.erasures import Erasure
 from trimtab.records.labels import Delivered, Label
 from trimtab.settings import Environment, Settings, load
@@ -220,6 +222,17 @@ def test_an_erasure_waits_for_labels_that_are_on_their_way(
     assert eraser.erase(path)
     assert values(database, "anna", "ben") == {"ben": "y"}
     assert not path.exists()
+
+
+def test_without_a_worker_the_command_that_erases_takes_the_labels(
+    settings: Settings, inbox: Inbox, database: SqlDatabase
+) -> None:
+    put(inbox, {"anna": "y", "ben": "y"})
+    arguments = ["erase", MODEL, "--key", "anna", "--project", str(settings.folder)]
+    done = CliRunner().invoke(trimtab, arguments, env={"TRIMTAB_HOME": str(settings.home.root)})
+
+    assert done.exit_code == 0, done.output
+    assert values(database, "anna", "ben") == {"ben": "y"}
 
 
 def test_what_killed_processes_left_is_swept(inbox: Inbox) -> None:
