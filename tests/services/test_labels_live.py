@@ -186,7 +186,8 @@ def test_what_was_answered_outlasts_the_death_of_every_process(
     running.worker.wait(10)
     running.worker = Running.start_worker(running.settings, running.folder)
 
-    wait(lambda: running.values(*ids) == dict.fromkeys(ids, "True"), "the labels to be applied", 20)
+    wait(lambda: running.values(*ids) == dict.fromkeys(ids, "True"), "the labels to be applied", 60)
+    wait(lambda: running.caller.is_ready, "the endpoint to be ready again", 120)
     for id in ids:
         with running.database.transaction() as stores:
             assert stores.labels.history(MODEL, id) == []
