@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from trimtab.adapters.mlflow_links import run_page, version_page
 from trimtab.errors import ManifestError, UnknownVersionError
+from trimtab.policy.labelling import labels_of_rows, named
 from trimtab.policy.redaction import withheld
 from trimtab.policy.sensitivity import sensitivity
 from trimtab.ports import Clock, Database, InferenceLog
@@ -192,5 +193,8 @@ class Watch:
     def _labels(self, logged: LoggedRows | None) -> Mapping[str, Label]:
         if logged is None or logged.rows.empty:
             return {}
+        keys, ids = keys_of(logged.rows).tolist(), logged.rows["prediction_id"].tolist()
         with self.database.transaction() as stores:
-            return stores.labels.get(self.model, keys_of(logged.rows).tolist())
+            found = stores.labels.get(self.model, named(keys, ids))
+        of_rows = zip(keys, labels_of_rows(keys, ids, found), strict=True)
+        return {key: label for key, label in of_rows if label is not None}

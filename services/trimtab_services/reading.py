@@ -6,7 +6,7 @@ the words. So everything that is taken here must be what that description takes,
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from trimtab.records.contracts import Contract
+from trimtab.records.moments import read_moment
 from trimtab.records.rows import Rows
 from trimtab.records.schema import Column, ColumnType
 
@@ -23,7 +24,6 @@ LONGEST_TEXT = 4096
 LONGEST_NAME = 256
 """Characters of a key or a source."""
 LARGEST_FLOAT = (2 - 2**-23) * 2.0**127
-_FIRST, _LAST = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 _ORDERS_KEPT = 8
 """Orders of columns whose decoders are kept; a client has one."""
 
@@ -50,23 +50,6 @@ class Asked:
     times: Sequence[datetime] | None
     """One for each row, or none."""
     source: str
-
-
-def read_moment(value: object) -> datetime:
-    """Read a time; one without a zone is taken to be UTC, as the training rows are.
-
-    Raises ValueError.
-    """
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise ValueError("should be a time as ISO 8601 text, such as 2013-04-01T12:00:00Z")
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    if not _FIRST <= moment < _LAST:  # beyond, nanoseconds do not fit into 64 bits
-        raise ValueError("should be a time between the years 1678 and 2262")
-    return moment.astimezone(UTC)
 
 
 class Reader:

@@ -19,9 +19,10 @@ from .bundle import read_bundle, read_contract
 from .captured import CapturedRequest, encode
 from .environment import ServingEnvironment
 from .gathering import Gathering
+from .label_intake import LabelIntake
 from .metrics import Metrics
 from .reading import Asked
-from .redacting import Redactor, redactor_for
+from .redacting import Redactor, redaction_of, redactor_for
 from .refusals import BadRequestError
 from .reply import Arrival, Reply
 from .requirements import require_environment
@@ -53,6 +54,8 @@ class Endpoint:
         """Bytes of one request."""
         self.device = environment.device or self.bundle.device
         self.metrics = Metrics(self)
+        self.labels: LabelIntake | None = None
+        """What takes labels, where there is a spool to keep them in."""
         self.note = ""
         """Why the wanted version does not answer, if it does not."""
         self._clock: Clock = FileClock(environment.clock) if environment.clock else SystemClock()
@@ -107,6 +110,10 @@ class Endpoint:
             logger.warning("TRIMTAB_SPOOL is not set: requests are answered and not captured")
         else:
             self._writer = SegmentWriter(spool)
+            redaction = redaction_of(self._environment, self.bundle)
+            self.labels = LabelIntake(
+                spool / "labels", self.contract, redaction, self._now, self.wire.max_rows
+            )
         if self._environment.exports_traces:
             from .tracing import Tracer  # the SDK is heavy, and most do without
 
@@ -131,6 +138,8 @@ class Endpoint:
         """Bring what was captured to disk."""
         if self._writer is not None:
             self._writer.close()
+        if self.labels is not None:
+            self.labels.close()
         if self.tracer is not None:
             self.tracer.close()
 
@@ -238,6 +247,7 @@ class Endpoint:
             "dropped": writer.dropped if writer else 0,
             "challenger_asked": self._tried,
             "challenger_failed": self._failed,
+            "labels_kept": self.labels.taken if self.labels else 0,
         }
 
     def gauges(self) -> Mapping[str, float]:

@@ -19,10 +19,11 @@ from pydantic import (
 from pydantic_core import from_json, to_json
 
 from trimtab.records.contracts import Contract, Task
+from trimtab.records.moments import read_moment
 from trimtab.records.rows import Rows
 from trimtab.records.schema import Column, ColumnType
 
-from .reading import LARGEST_FLOAT, LONGEST_NAME, LONGEST_TEXT, Asked, Reader, read_moment
+from .reading import LARGEST_FLOAT, LONGEST_NAME, LONGEST_TEXT, Asked, Reader
 from .refusals import BadRequestError, refusal, unfit
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())

@@ -25,7 +25,6 @@ from trimtab.policy.said import Said, make_plan
 from trimtab.policy.tallying import begin, with_pairs
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.endpoints import EndpointStatus
-from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
 from trimtab.records.quality import Quality
@@ -237,20 +236,6 @@ def test_judging_a_window_again_replaces_its_verdict(database: SqlDatabase) -> N
             verdict(1),
         ]
         assert len(stores.verdicts.recent("late")) == 4
-
-
-def test_a_second_label_replaces_the_first(database: SqlDatabase) -> None:
-    labels = [Label(key=f"k{n}", value="0", known_at=NOON) for n in range(1200)]
-    corrected = Label(key="k7", value="1", known_at=NOON + MINUTE)
-    with database.transaction() as stores:
-        assert stores.labels.put("late", labels) == 1200
-        stores.labels.put("late", [replace(corrected, value="2"), corrected])
-
-    with database.transaction() as stores:
-        assert stores.labels.count("late") == 1200
-        found = stores.labels.get("late", [*(f"k{n}" for n in range(600)), "unknown"])
-        assert len(found) == 600
-        assert found["k7"] == corrected
 
 
 def test_an_endpoint_keeps_its_last_word(database: SqlDatabase) -> None:

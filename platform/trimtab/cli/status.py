@@ -44,6 +44,8 @@ class ModelStatus:
     labels: int
     alerts: tuple[Standing, ...] = ()
     """How its alerts stand at each address."""
+    unmatched_labels: int = 0
+    """Those of them that no prediction was found for, or not yet."""
 
     def troubles(self, now: datetime) -> list[str]:
         """List what somebody should look at; empty when all is well."""
@@ -72,6 +74,7 @@ def look(stores: "Stores", model: str) -> ModelStatus:
         trial=stores.trials.running(model),
         labels=stores.labels.count(model),
         alerts=tuple(stores.outbox.standing(model)),
+        unmatched_labels=stores.label_search.unmatched(model),
     )
 
 
@@ -131,7 +134,8 @@ def _lines(model: ModelStatus, now: datetime) -> list[tuple[str, str]]:
         lines.append(("retraining", f"{request.state} ({request.trigger}, {request.asked_at:%F})"))
     if model.trial:
         lines.append(("on trial", _on_trial(model.trial)))
-    lines.append(("labels", str(model.labels)))
+    unmatched = f"; {model.unmatched_labels} match no prediction so far"
+    lines.append(("labels", f"{model.labels}{unmatched if model.unmatched_labels else ''}"))
     return lines
 
 

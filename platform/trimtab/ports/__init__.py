@@ -2,6 +2,7 @@
 
 from .clock import Clock
 from .inference_log import InferenceLog, LogUpkeep
+from .labels import LabelFiles, Labels, LabelSearch
 from .registry import ModelRegistry
 from .reports import Reports
 from .stores import (
@@ -10,7 +11,6 @@ from .stores import (
     FalseMarks,
     Incidents,
     Keys,
-    Labels,
     Ledger,
     Outbox,
     Promotions,
@@ -28,6 +28,8 @@ __all__ = [
     "Incidents",
     "InferenceLog",
     "Keys",
+    "LabelFiles",
+    "LabelSearch",
     "Labels",
     "Ledger",
     "LogUpkeep",

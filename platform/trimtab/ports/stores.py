@@ -1,6 +1,6 @@
 """The platform's own stores; what is written in one transaction holds together or not at all."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -9,13 +9,14 @@ from trimtab.records.deliveries import LOG, Attempt, Standing
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.incidents import Alert, FalseMark, Incident
 from trimtab.records.keys import ApiKey
-from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RetrainRequest
 from trimtab.records.tallies import Evidence
 from trimtab.records.trials import Trial
 from trimtab.records.verdicts import Verdict
+
+from .labels import LabelFiles, Labels, LabelSearch
 
 
 class Ledger(Protocol):
@@ -155,26 +156,6 @@ class Trials(Protocol):
         ...
 
 
-class Labels(Protocol):
-    """Ground truth by key."""
-
-    def put(self, model: str, labels: Sequence[Label]) -> int:
-        """Write labels, replacing those of the same key; count them."""
-        ...
-
-    def get(self, model: str, keys: Sequence[str]) -> Mapping[str, Label]:
-        """Find the labels that are known for these keys."""
-        ...
-
-    def count(self, model: str) -> int:
-        """Count the labels of a model."""
-        ...
-
-    def erase(self, model: str, keys: Collection[str]) -> int:
-        """Remove the labels of these keys; count them."""
-        ...
-
-
 class Outbox(Protocol):
     """Alerts on their way out; written with the decision that caused them.
 
@@ -284,6 +265,16 @@ class Stores(Protocol):
     @property
     def labels(self) -> Labels:
         """What came true."""
+        ...
+
+    @property
+    def label_search(self) -> LabelSearch:
+        """Which labels have a prediction."""
+        ...
+
+    @property
+    def label_files(self) -> LabelFiles:
+        """Which files of labels are in the database already."""
         ...
 
     @property

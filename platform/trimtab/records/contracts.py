@@ -57,12 +57,16 @@ class Contract:
         ...     classes=(0, 1)).class_of("1.0")
         1
         """
-        wanted = _spelling(label)
-        return next((i for i, known in enumerate(self.classes) if _spelling(known) == wanted), None)
+        wanted = spelling(label)
+        return next((i for i, known in enumerate(self.classes) if spelling(known) == wanted), None)
 
 
-def _spelling(label: object) -> str:
-    """One spelling for what is one label: booleans and whole numbers come in many."""
+def spelling(label: object) -> str:
+    """Give the one spelling of what is one label: booleans and numbers come in many.
+
+    >>> spelling(True), spelling("1.0"), spelling(" late")
+    ('1', '1', 'late')
+    """
     text = str(label).strip()
     match text.lower():
         case "true":

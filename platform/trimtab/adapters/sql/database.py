@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from trimtab.errors import DatabaseUnreachableError, SettingsError
 
 from .keys import SqlKeys
+from .label_search import SqlLabelFiles, SqlLabelSearch
 from .labels import SqlLabels
 from .ledger import SqlLedger, SqlPromotions
 from .migrating import migrate
@@ -41,6 +42,8 @@ class SqlStores:
     false_marks: SqlFalseMarks
     verdicts: SqlVerdicts
     labels: SqlLabels
+    label_search: SqlLabelSearch
+    label_files: SqlLabelFiles
     outbox: SqlOutbox
     endpoints: SqlEndpoints
     keys: SqlKeys
@@ -57,6 +60,8 @@ class SqlStores:
             false_marks=SqlFalseMarks(session),
             verdicts=SqlVerdicts(session),
             labels=SqlLabels(session),
+            label_search=SqlLabelSearch(session),
+            label_files=SqlLabelFiles(session),
             outbox=SqlOutbox(session),
             endpoints=SqlEndpoints(session),
             keys=SqlKeys(session),

@@ -187,17 +187,6 @@ class EvidenceRow(Table):
     evidence: Mapped[Evidence] = mapped_column(Document(Evidence))
 
 
-class LabelRow(Table):
-    """The label of a key."""
-
-    __tablename__ = "labels"
-
-    model: Mapped[str] = mapped_column(_NAME, primary_key=True)
-    key: Mapped[str] = mapped_column(Text, primary_key=True)
-    value: Mapped[str]
-    known_at: Mapped[datetime]
-
-
 class AlertRow(Table):
     """An alert on its way out; times of the system's clock are POSIX seconds."""
 
