@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain, starmap
 from typing import Any
 
@@ -44,12 +45,18 @@ class AnswerWriter:
         shares: Sequence[Sequence[float]] | None,
     ) -> bytes:
         """Write the body; `shares` are rows by classes, in the order of the contract."""
-        ids = [f"{request_id}-{i}" for i in range(len(predictions))]
+        ids = map(f"{request_id}-".__add__, _rows(len(predictions)))
         if shares is None:
             listed: list[Any] = list(map(_Number, ids, predictions))
         else:
             listed = list(map(_Choice, ids, predictions, starmap(self._named, shares)))
         return self._encode(_Body(self._model, version, request_id, listed))
+
+
+@lru_cache(64)
+def _rows(count: int) -> Sequence[str]:
+    """Spell the numbers of rows; there are few sizes of requests, and most come again."""
+    return tuple(map(str, range(count)))
 
 
 def require_whole(
@@ -58,8 +65,9 @@ def require_whole(
     """Raise ValueError when rows are missing, or a number that JSON cannot hold is among them."""
     if len(predictions) != rows or (shares is not None and len(shares) != rows):
         raise ValueError(f"the model gave {len(predictions)} answers for {rows} rows")
-    numbers = predictions if shares is None else chain.from_iterable(shares)
-    if not all(map(math.isfinite, numbers)):  # numpy asks as long as a hundred rows take here
+    numbers = predictions if shares is None else list(chain.from_iterable(shares))
+    # A sum of finite numbers may overflow; that it is finite tells all, and faster than numpy.
+    if not math.isfinite(sum(numbers)) and not all(map(math.isfinite, numbers)):
         raise ValueError("the model gave a number that is not finite")
 
 
