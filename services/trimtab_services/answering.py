@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain, starmap
 from typing import Any
 
@@ -61,7 +62,7 @@ class AnswerWriter:
 
         Of the distances from the centres of clusters, each row's smallest is written.
         """
-        ids = [f"{request_id}-{i}" for i in range(len(predictions))]
+        ids = map(f"{request_id}-".__add__, _rows(len(predictions)))
         listed: list[Any]
         if self._threshold is not None:
             odd = [score > self._threshold for score in predictions]
@@ -75,14 +76,21 @@ class AnswerWriter:
         return self._encode(_Body(self._model, version, request_id, listed))
 
 
+@lru_cache(64)
+def _rows(count: int) -> Sequence[str]:
+    """Spell the numbers of rows; there are few sizes of requests, and most come again."""
+    return tuple(map(str, range(count)))
+
+
 def require_whole(
     predictions: Sequence[Any], shares: Sequence[Sequence[float]] | None, rows: int
 ) -> None:
     """Raise ValueError when rows are missing, or a number that JSON cannot hold is among them."""
     if len(predictions) != rows or (shares is not None and len(shares) != rows):
         raise ValueError(f"the model gave {len(predictions)} answers for {rows} rows")
-    numbers = predictions if shares is None else chain.from_iterable(shares)
-    if not all(map(math.isfinite, numbers)):  # numpy asks as long as a hundred rows take here
+    numbers = predictions if shares is None else list(chain.from_iterable(shares))
+    # A sum of finite numbers may overflow; that it is finite tells all, and faster than numpy.
+    if not math.isfinite(sum(numbers)) and not all(map(math.isfinite, numbers)):
         raise ValueError("the model gave a number that is not finite")
 
 

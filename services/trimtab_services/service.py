@@ -12,6 +12,7 @@ import orjson
 
 from trimtab.adapters.clock import FileClock, SystemClock
 from trimtab.ports import Clock
+from trimtab.records.rows import Rows
 from trimtab.records.trials import failure_detail
 
 from .answering import AnswerWriter, require_whole
@@ -27,6 +28,7 @@ from .refusals import BadRequestError
 from .reply import Arrival, Reply
 from .requirements import require_environment
 from .segments import SegmentWriter
+from .tables import Table, TableWriter
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MANY = 256
+"""Numbers of one request that are worth a table: numpy takes its time for a few, too."""
 _FAILED = BadRequestError("The model could not answer; the endpoint's log has the reason.")
 _UNANSWERABLE = BadRequestError("The model has no answer to numbers as large as these.")
 
@@ -62,6 +66,7 @@ class Endpoint:
         self._answers = AnswerWriter(self.contract)
         self._environment = environment
         self._redactor: Redactor | None = None
+        self._tables = TableWriter(len(self.contract.schema.columns))
         self._gathering = Gathering(self.wire.max_rows)
         self.tracer: Tracer | None = None
         self._writer: SegmentWriter | None = None
@@ -274,7 +279,7 @@ class Endpoint:
         shares = None if answers.probabilities is None else answers.probabilities.tolist()
         require_whole(answers.predictions, shares, rows)
         body = self._answers.write(version, request_id, answers.predictions, shares)
-        latency = arrival.microseconds
+        latency, table = arrival.microseconds, self._table(asked.rows)
         self._keep(
             request,
             CapturedRequest(
@@ -288,15 +293,23 @@ class Endpoint:
                 detail=detail,
                 time=self._now(),
                 columns=asked.rows.names,
-                inputs=asked.rows.values,
+                inputs=() if table else asked.rows.values,
                 predictions=answers.predictions,
                 probabilities=shares,
                 keys=asked.keys,
                 times=asked.times,
+                table=table,
             ),
         )
         self.metrics.answer(rows, latency / 1e6)
         return Reply(200, body, request_id, version, rows)
+
+    def _table(self, rows: Rows) -> Table | None:
+        """Give many numbers as what is smaller to write; values that are redacted stay values."""
+        numbers = rows.numbers
+        if numbers is None or numbers.size < _MANY or self._redactor is not None:
+            return None
+        return self._tables.write(numbers)
 
     def _fail(self, champion: "Champion", error: Exception, arrival: Arrival) -> Reply:
         """Log where it happened; an error's text may hold what the caller sent."""

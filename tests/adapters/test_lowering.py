@@ -133,6 +133,13 @@ def check_same(model: Model, rows: list[dict[str, Any]]) -> None:
     names = model.fast.contract.schema.names
     as_served = Rows(names, [tuple(row[name] for name in names) for row in rows])
     np.testing.assert_array_equal(numbers(model.fast.answer(as_served)), numbers(found))
+    if all(type(value) is float for row in as_served.values for value in row):
+        turned = [row[::-1] for row in as_served.values]
+        for each in (as_served, Rows(names[::-1], turned)):
+            matrix = np.array(each.values)
+            with_matrix, before = Rows(each.names, each.values, matrix), matrix.copy()
+            np.testing.assert_array_equal(numbers(model.fast.answer(with_matrix)), numbers(found))
+            np.testing.assert_array_equal(matrix, before)
     # BLAS adds as the layout in memory suggests, so linear models are free in their last bits.
     tolerance = 0.0 if model.is_trees else 1e-12
     np.testing.assert_allclose(numbers(found), numbers(wanted), rtol=tolerance, atol=tolerance)
