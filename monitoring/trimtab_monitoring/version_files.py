@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
+from trimtab.errors import ManifestError
 from trimtab.policy.summaries import Readings, read
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import from_json
@@ -49,11 +51,17 @@ class WatchedVersion:
 
 
 def load_version(version: str, folder: Path) -> WatchedVersion:
-    """Read the files of a version."""
+    """Read the files of a version. Raises ManifestError for those of an earlier Trimtab."""
+    try:
+        reference = from_json(Reference, (folder / "reference.json").read_bytes())
+    except ValidationError:
+        raise ManifestError(
+            f"The reference of version {version} is not of this Trimtab: `trimtab train` makes one."
+        ) from None
     return WatchedVersion(
         version=version,
         contract=from_json(Contract, (folder / "contract.json").read_bytes()),
-        reference=from_json(Reference, (folder / "reference.json").read_bytes()),
+        reference=reference,
         sample=pd.read_parquet(folder / "reference.parquet"),
     )
 
