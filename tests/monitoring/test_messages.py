@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from trimtab.policy.handling import snooze
+from trimtab.records.checks import CheckKind
 from trimtab.records.incidents import Alert, IncidentState, Severity
 from trimtab.records.verdicts import Finding, FindingKind, Verdict, VerdictKind
 from trimtab.records.windows import Window
@@ -36,7 +37,18 @@ def see(world: World, lab: Lab, week: int, kind: VerdictKind, note: str = "") ->
         kind=kind,
         rows=400,
         rows_needed=200,
-        findings=(Finding(column="wind", kind=found, distance=0.2, limit=0.1, note=note),),
+        findings=(
+            Finding(
+                column="wind",
+                kind=found,
+                check=CheckKind.LOCATION,
+                effect=0.2,
+                p_value=1e-6,
+                limit=1e-4,
+                exceeds=100.0,
+                note=note,
+            ),
+        ),
         quality=None,
         refused=0,
         judged_at=end,
@@ -59,7 +71,7 @@ def test_an_alert_says_all_that_is_needed_to_act(world: World, lab: Lab) -> None
 
     text = text_of(alert)
     for told in (
-        "wind: distance",
+        "wind: location",
         "Likely cause: ",
         "Next: ",
         "Report: monitoring/2013-04-08",
@@ -91,7 +103,7 @@ def test_what_lasts_is_told_again_when_it_gets_worse_and_each_message_is_its_own
     ]
     assert found[1].title == "late: drift escalated, serious, version 1"
     assert "shown by 6 windows" in found[1].body
-    assert "wind: distance 0.200, limit 0.100" in found[1].body
+    assert "wind: location moved by +0.20 sd" in found[1].body
     assert "comebacks: 1" in found[3].body
     for week in range(17, 23):
         see(world, lab, week, VerdictKind.STABLE)

@@ -12,6 +12,7 @@ from trimtab.errors import IncidentOverError
 from trimtab.policy.handling import acknowledge, mark_false, marks_of, snooze
 from trimtab.policy.incidents import FAR_BACK, News, Step, next_steps
 from trimtab.policy.sensitivity import sensitivity
+from trimtab.records.checks import CheckKind
 from trimtab.records.incidents import Incident, IncidentState, Severity, Situation
 from trimtab.records.promotions import Promotion
 from trimtab.records.quality import Quality
@@ -38,7 +39,16 @@ def verdict(
         rows=1000,
         rows_needed=200,
         findings=tuple(
-            Finding(column=f"c{i}", kind=found, distance=0.2, limit=0.1) for i in range(columns)
+            Finding(
+                column=f"c{i}",
+                kind=found,
+                check=CheckKind.LOCATION,
+                effect=0.2,
+                p_value=1e-6,
+                limit=1e-4,
+                exceeds=100.0,
+            )
+            for i in range(columns)
         ),
         quality=Quality(metric="log_loss", value=loss, limit=0.5, labelled=900, completeness=0.9),
         refused=0,
@@ -112,7 +122,7 @@ def test_an_incident_gathers_what_each_window_shows_and_stays_small() -> None:
     assert life.only.showing == 3
     assert [seen.shows for seen in life.only.windows] == [True, True, False, True]
     assert life.only.windows[-1].columns == ("c0",)
-    assert "c0: distance" in life.only.windows[-1].lines[0]
+    assert "c0: location moved" in life.only.windows[-1].lines[0]
     life.see(*[DRIFT] * 60)
     assert life.only.showing == 63
     assert len(life.only.windows) == 20
