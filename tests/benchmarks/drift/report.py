@@ -11,6 +11,7 @@ from .expenses import binning, gains, spending
 from .power import Delay, Found
 from .protocol import wilson
 from .results import Results
+from .rows import Use
 from .undisturbed import Alarms
 
 
@@ -90,8 +91,10 @@ def _alarms_by_data(alarms: Sequence[Alarms]) -> Table:
         title="The same, by data set",
         head=(*head, "called broken", "not judged", "worst shuffle", "most blamed"),
     )
-    for found in sorted(alarms, key=lambda a: (a.use != "tuning", a.data, a.contender)):
+    for found in sorted(alarms, key=lambda a: (a.use is Use.HELD_OUT, a.data, a.contender)):
         blamed = sorted(found.blamed.items(), key=lambda item: -item[1])[:3]
+        if found.use is Use.HELD_OUT:
+            blamed = []  # who knows which column it was, is tempted to do something about it
         table.rows.append(
             (
                 found.data,
