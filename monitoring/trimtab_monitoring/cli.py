@@ -12,6 +12,8 @@ from trimtab.cli import console, project_option
 from trimtab.errors import ExitCode
 from trimtab.records.verdicts import Quality, Verdict, VerdictKind
 
+from .details import as_document, details_of
+
 if TYPE_CHECKING:
     from trimtab.settings import Settings
 
@@ -29,13 +31,15 @@ _COLOURS = {
 @click.command(epilog="Exit code with --once: 0 all is well, 3 the newest window is not.")
 @click.argument("model", required=False)
 @click.option("--once", is_flag=True, help="Judge what is closed, print it and end.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts: as --once, as JSON.")
 @project_option
-def watch(settings: "Settings", model: str | None, once: bool) -> None:
+def watch(settings: "Settings", model: str | None, once: bool, as_json: bool) -> None:
     """Judge live traffic window by window: drift, broken data, quality.
 
     `trimtab up` does it all the time; this is for a look in between, or for a schedule of your
     own. MODEL is one model; without it, all are watched.
     """
+    once = once or as_json
     models = [model] if model else list(settings.project.models)
     for name in models:
         settings.model(name)  # an unknown name must not wait for the imports below
@@ -47,29 +51,31 @@ def watch(settings: "Settings", model: str | None, once: bool) -> None:
         run(settings, models)
         return
     monitor = open_monitor(settings, models)
-    newest = [_judge_and_show(monitor, name) for name in models]
+    verdicts = {name: _judge(monitor, name) for name in models}
     monitor.delivery.step()
-    if any(verdict is not None and not is_well(verdict) for verdict in newest):
+    if as_json:
+        click.echo(as_document(verdicts))
+    else:
+        for name, found in verdicts.items():
+            _show(name, found)
+    if any(found and not found[0].is_well for found in verdicts.values()):
         raise SystemExit(ExitCode.REFUSED)
 
 
-def is_well(verdict: Verdict) -> bool:
-    """Tell whether nobody has to look at a window."""
-    worse = verdict.quality is not None and verdict.quality.is_worse
-    return verdict.kind in (VerdictKind.STABLE, VerdictKind.NOT_ENOUGH_ROWS) and not worse
-
-
-def _judge_and_show(monitor: "Monitor", model: str) -> Verdict | None:
+def _judge(monitor: "Monitor", model: str) -> Sequence[Verdict]:
     watched = next(watch for watch in monitor.watches if watch.model == model)
     while watched.step():
         pass
     with watched.database.transaction() as stores:
-        verdicts = stores.verdicts.recent(model, limit=_SHOWN)
-    if verdicts:
-        console.print(table_of(model, verdicts))
-    else:
+        return stores.verdicts.recent(model, limit=_SHOWN)
+
+
+def _show(model: str, verdicts: Sequence[Verdict]) -> None:
+    if not verdicts:
         console.print(f"{model}: no window is closed yet", markup=False)
-    return verdicts[0] if verdicts else None
+        return
+    console.print(table_of(model, verdicts))
+    console.print(details_of(verdicts[0]))
 
 
 def table_of(model: str, verdicts: Sequence[Verdict]) -> Table:

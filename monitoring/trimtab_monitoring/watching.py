@@ -8,6 +8,7 @@ from trimtab.errors import ManifestError, UnknownVersionError
 from trimtab.policy.redaction import withheld
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
+from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.evidence import Evidence
 from trimtab.records.labels import Label
 from trimtab.records.logged import LoggedRows
@@ -112,8 +113,12 @@ class Watch:
             ),
             now=self.clock.now(),
         )
-        path = publish_report(self.reports, known, watched, judgement)
+        path = publish_report(self.reports, known, watched, judgement, self._endpoint())
         return replace(judgement.verdict, report=path)
+
+    def _endpoint(self) -> EndpointStatus | None:
+        with self.database.transaction() as stores:
+            return stores.endpoints.get(self.model)
 
     def _evidence(self, version: str, window: Window) -> Evidence:
         """Give what the version's windows before this one have shown together."""
