@@ -11,6 +11,7 @@ from trimtab.policy.redaction import withheld
 from trimtab.policy.sensitivity import sensitivity
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
+from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.evidence import Evidence
 from trimtab.records.labels import Label
 from trimtab.records.logged import LoggedRows
@@ -134,8 +135,13 @@ class Watch:
         )
         before = merged(self._known(version), again)
         verdict = with_hindsight(judgement.verdict, before, watched.reference.estimator)
-        path = publish_report(self.reports, known, watched, replace(judgement, verdict=verdict))
+        judgement = replace(judgement, verdict=verdict)
+        path = publish_report(self.reports, known, watched, judgement, self._endpoint())
         return replace(verdict, report=path)
+
+    def _endpoint(self) -> EndpointStatus | None:
+        with self.database.transaction() as stores:
+            return stores.endpoints.get(self.model)
 
     def _evidence(self, version: str, window: Window) -> Evidence:
         """Give what the version's windows before this one have shown together."""

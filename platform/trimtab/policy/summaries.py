@@ -121,7 +121,19 @@ def _without_texts(values: "pd.Series[Any]") -> "pd.Series[Any]":
         return pd.Series(np.nan, index=values.index)
     if values.dtype != object:
         return values
-    return values.map(lambda v: v if pd.api.types.is_number(v) else None)
+    return pd.Series([_number(value) for value in values], index=values.index, dtype=float)
+
+
+def _number(value: object) -> float:
+    """Read a number; one that is too large for a float is infinite, not absent."""
+    if not pd.api.types.is_number(value):
+        return np.nan
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf  # type: ignore[operator]
+    except (TypeError, ValueError):  # a complex number, a signalling NaN
+        return np.nan
 
 
 def _readable(values: "pd.Series[Any]", numbers: Floats) -> tuple[Floats, int]:

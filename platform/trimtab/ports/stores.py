@@ -127,6 +127,10 @@ class Verdicts(Protocol):
         """List verdicts, newest window first."""
         ...
 
+    def at(self, model: str, moment: datetime) -> Sequence[Verdict]:
+        """List the verdicts of the windows that hold a moment, the newest version first."""
+        ...
+
 
 class Trials(Protocol):
     """Canaries and shadows; at most one running for a model."""
