@@ -89,7 +89,7 @@ def read(values: "pd.Series[Any]", type_: ColumnType) -> Readings:
         numbers = pd.to_numeric(_without_texts(values), errors="coerce")
         return Numbers(*_readable(values, numbers.to_numpy(dtype=float, na_value=np.nan)))
     codes, uniques = pd.factorize(_comparable(values))
-    spelled = [str(unique) for unique in uniques]
+    spelled = [_spelled(unique) for unique in uniques]
     if type_ is ColumnType.BOOLEAN:
         spelled = [_TRUTH.get(name.lower(), name.lower()) for name in spelled]
     positions = {name: i for i, name in enumerate(dict.fromkeys(spelled))}
@@ -112,7 +112,13 @@ def _comparable(values: "pd.Series[Any]") -> "pd.Series[Any]":
         "mix"
     ):
         return values
-    return values.map(lambda v: v if pd.api.types.is_scalar(v) else str(v))
+    spelled = [v if pd.api.types.is_scalar(v) else str(v) for v in values]
+    return pd.Series(spelled, index=values.index, dtype=object)
+
+
+def _spelled(value: object) -> str:
+    """Write a category; half of a surrogate pair, which no file can hold, is spelled out."""
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _without_texts(values: "pd.Series[Any]") -> "pd.Series[Any]":
