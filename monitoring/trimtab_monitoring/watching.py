@@ -1,23 +1,22 @@
 """Watching a model: which window is next, whether it is closed, and who answered in it."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 
 from trimtab.errors import ManifestError, UnknownVersionError
-from trimtab.policy.redaction import withheld
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
 from trimtab.records.evidence import Evidence
-from trimtab.records.labels import Label
-from trimtab.records.logged import LoggedRows
-from trimtab.records.verdicts import Quality, Verdict
+from trimtab.records.sums import Stretch, WindowSums
+from trimtab.records.verdicts import Verdict
 from trimtab.records.windows import Window
 from trimtab.settings import ModelSettings
 
+from .adding_up import AddingUp
 from .consequences import conclude, settle
-from .evaluate import Beside, judge_window
-from .quality import keys_of, measure
+from .evaluate import Asked, Beside, judge_sums
 from .report import publish_report
 from .versions import Versions
 
@@ -27,13 +26,22 @@ _COMPLETE = 0.95  # a few rows never get a label; a window with more is not meas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """A closed window that nobody has judged."""
+class Ahead:
+    """The next window that nobody has judged."""
 
     window: Window
     champion: str
     promoted: tuple[str, ...]
     """All versions that were ever champion: only they can have answered."""
+    horizon: datetime
+    """Rows of an earlier event time are in the log, but for those that come late."""
+    is_closed: bool
+    """No row of the window is waited for any more."""
+
+    @property
+    def versions(self) -> list[str]:
+        """The versions that can have answered, the champion first."""
+        return list(dict.fromkeys([self.champion, *self.promoted]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +59,37 @@ class Watch:
     def step(self) -> list[Verdict]:
         """Judge the next window if it is closed; gives its verdicts, none when it is not.
 
-        The work is done outside of any transaction and written in one: a process that dies
-        before that has judged nothing, and judges the same window again.
+        Until then what has come of it is added up. A judgement is made outside of any transaction
+        and written in one: a process that dies before that has judged nothing, and judges the same
+        window again.
         """
-        due = self.due()
-        if due is None:
+        ahead = self.ahead()
+        if ahead is None:
             return []
-        verdicts, again = self._judge_all(due), self._measure_again(due.champion)
+        if not ahead.is_closed:
+            self.adding_up.go_on(ahead.window, ahead.versions, ahead.horizon)
+            return []
+        asked, again = self._asked(ahead), self._look_again(ahead.champion)
+        verdicts = [self._judge(whole) for whole in asked]
         with self.database.transaction() as stores:
+            for whole in asked:
+                stores.sums.put(whole)
             conclude(stores, self.settings, verdicts, again, now=self.clock.now())
         return verdicts
 
-    def due(self) -> Due | None:
-        """Find the next window, once it is closed: no row of it can still come."""
+    @property
+    def adding_up(self) -> AddingUp:
+        """What was asked and answered, in sums."""
+        return AddingUp(
+            model=self.model,
+            capture=self.settings.capture,
+            database=self.database,
+            inference_log=self.inference_log,
+            versions=self.versions,
+        )
+
+    def ahead(self) -> Ahead | None:
+        """Find the next window; it is closed once no row of it can still come in time."""
         now = self.clock.now()
         with self.database.transaction() as stores:
             settle(stores, self.model, now=now)
@@ -76,76 +102,78 @@ class Watch:
         if newest is None:  # the callers' times are only claims; nobody answered before this
             start = max(start, promotions[-1].at)
         window = Window.around(start, self.settings.monitor.window)
-        is_past = now >= window.end + self.settings.monitor.lateness
-        shipped = status.shipped_through if status else window.end
-        if not is_past or shipped is None or shipped < window.end:
-            return None
-        promoted = tuple(dict.fromkeys(promotion.version for promotion in promotions))
-        return Due(window=window, champion=promotions[0].version, promoted=promoted)
+        past = now - self.settings.monitor.lateness
+        shipped = status.shipped_through or window.start if status else past
+        horizon = min(past, shipped)
+        return Ahead(
+            window=window,
+            champion=promotions[0].version,
+            promoted=tuple(promotion.version for promotion in promotions),
+            horizon=horizon,
+            is_closed=horizon >= window.end,
+        )
 
-    def _judge_all(self, due: Due) -> list[Verdict]:
-        """Judge every version that was asked, the champion first; it alone when none was."""
-        versions = dict.fromkeys([due.champion, *due.promoted])
-        read = {version: self._read(version, due.window) for version in versions}
-        asked = [version for version in versions if read[version] is not None]
-        verdicts = []
-        for version in asked or [due.champion]:
+    def _asked(self, ahead: Ahead) -> list[Stretch]:
+        """Give what was added up of every version that was asked, the champion first.
+
+        When none was, the champion's is nothing.
+        """
+        found = []
+        for version in ahead.versions:
             try:
-                verdicts.append(self._judge(version, due.window, read[version]))
+                whole = self.adding_up.whole(version, ahead.window)
+                if whole is not None:
+                    self.versions.get(self.model, version)
+                    found.append(whole)
             except (UnknownVersionError, ManifestError) as error:  # the champion still counts
-                if version == due.champion:
+                if version == ahead.champion:
                     raise
-                log.warning("Not judged in %s: %s", due.window, error)
-        return verdicts
+                log.warning("Not judged in %s: %s", ahead.window, error)
+        nothing = Stretch(
+            model=self.model, version=ahead.champion, window=ahead.window, sums=WindowSums()
+        )
+        return found or [nothing]
 
-    def _judge(self, version: str, window: Window, logged: LoggedRows | None) -> Verdict:
+    def _judge(self, whole: Stretch) -> Verdict:
+        version, window = whole.version, whole.window
         known, watched = self.versions.get(self.model, version)
-        judgement = judge_window(
+        last = self._last(version, window)
+        judgement = judge_sums(
             self.model,
             watched,
             window,
-            logged,
-            Beside(
-                labels=self._labels(logged),
-                before=self._evidence(version, window),
-                withheld=withheld(self.settings.capture.drop, self.settings.capture.hash),
+            Asked(
+                sums=whole.sums,
+                refused=whole.refused,
+                quality=self.adding_up.quality(whole) if whole.sums.rows else None,
             ),
+            Beside(
+                before=last.evidence if last else Evidence(),
+                previous=self.adding_up.before(version, last.window) if last else None,
+                withheld=self.adding_up.withheld,
+            ),
+            sample=partial(self.adding_up.sample, version, window),
             now=self.clock.now(),
         )
         path = publish_report(self.reports, known, watched, judgement)
         return replace(judgement.verdict, report=path)
 
-    def _evidence(self, version: str, window: Window) -> Evidence:
-        """Give what the version's windows before this one have shown together."""
+    def _last(self, version: str, window: Window) -> Verdict | None:
+        """Give the verdict on the version's window before this one."""
         with self.database.transaction() as stores:
             recent = stores.verdicts.recent(self.model, version, limit=2)
-        earlier = (v.evidence for v in recent if v.window.end <= window.start)
-        return next(earlier, Evidence())
+        return next((v for v in recent if v.window.end <= window.start), None)
 
-    def _measure_again(self, champion: str) -> list[Verdict]:
-        """Measure the champion's last windows anew where labels may have come since."""
+    def _look_again(self, champion: str) -> list[Verdict]:
+        """Look again at the champion's last windows: labels may have come since, and late rows."""
         with self.database.transaction() as stores:
             recent = stores.verdicts.recent(self.model, champion, limit=self.settings.monitor.n)
         changed = []
         for verdict in recent:
-            if verdict.quality is None or verdict.quality.completeness >= _COMPLETE:
-                continue
-            logged = self._read(champion, verdict.window)
-            quality = self._measure(champion, logged) if logged else verdict.quality
-            if quality != verdict.quality:
-                changed.append(replace(verdict, quality=quality))
+            quality, in_log = verdict.quality, self.adding_up.rows(champion, verdict.window)
+            if quality is not None and quality.completeness < _COMPLETE and in_log:
+                quality = self.adding_up.quality(verdict)
+            late = max(verdict.late, in_log - verdict.rows - verdict.refused)
+            if (quality, late) != (verdict.quality, verdict.late):
+                changed.append(replace(verdict, quality=quality, late=late))
         return changed
-
-    def _measure(self, version: str, logged: LoggedRows) -> Quality | None:
-        _, watched = self.versions.get(self.model, version)
-        labels = self._labels(logged)
-        return measure(watched.contract, watched.reference, logged.rows, labels)
-
-    def _read(self, version: str, window: Window) -> LoggedRows | None:
-        return self.inference_log.read(self.model, version, window.start, window.end)
-
-    def _labels(self, logged: LoggedRows | None) -> Mapping[str, Label]:
-        if logged is None or logged.rows.empty:
-            return {}
-        with self.database.transaction() as stores:
-            return stores.labels.get(self.model, keys_of(logged.rows).tolist())

@@ -19,6 +19,7 @@ from .ledger import SqlLedger, SqlPromotions
 from .migrating import migrate
 from .outbox import SqlEndpoints, SqlOutbox
 from .requests import SqlRetrainRequests
+from .sums import SqlSums
 from .trials import SqlTrials
 from .watching import SqlIncidents, SqlVerdicts
 
@@ -39,6 +40,7 @@ class SqlStores:
     requests: SqlRetrainRequests
     incidents: SqlIncidents
     verdicts: SqlVerdicts
+    sums: SqlSums
     labels: SqlLabels
     outbox: SqlOutbox
     endpoints: SqlEndpoints
@@ -54,6 +56,7 @@ class SqlStores:
             requests=SqlRetrainRequests(session),
             incidents=SqlIncidents(session),
             verdicts=SqlVerdicts(session),
+            sums=SqlSums(session),
             labels=SqlLabels(session),
             outbox=SqlOutbox(session),
             endpoints=SqlEndpoints(session),
