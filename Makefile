@@ -16,7 +16,7 @@ export MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR := false
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup demo test test-fast test-long lint types imports isolate tests gpu format \
-	bench-serving
+	bench-serving bench-drift
 
 help: ## Show what you can do
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,3 +69,6 @@ format: setup ## Bring the code into form
 
 bench-serving: setup ## The endpoint beside its peers (make bench-serving ARGS=--quick)
 	$(BIN)/python tests/benchmarks/serving/measure.py $(ARGS)
+
+bench-drift: setup ## The monitor beside its peers, on real data (make bench-drift ARGS=--quick)
+	$(BIN)/python tests/benchmarks/drift/measure.py $(ARGS)

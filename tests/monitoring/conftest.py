@@ -1,7 +1,7 @@
 """A small model under watch: weather at an airport, and how likely a flight is late."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from trimtab.records.documents import to_json
 from trimtab.records.labels import Label
 from trimtab.records.logged import log_schema
 from trimtab.records.promotions import Promotion
-from trimtab.records.reference import OUTPUT, Reference
+from trimtab.records.reference import OUTPUT, TOGETHER, Reference
 from trimtab.records.schema import Column, ColumnType, Schema
 from trimtab.records.versions import ModelVersion
 from trimtab.settings import Home, ModelSettings
@@ -51,6 +51,7 @@ CONTRACT = Contract(
     classes=(0, 1),
 )
 NAMES = [*CONTRACT.schema.names, OUTPUT]
+FINDINGS = [*NAMES, TOGETHER]
 SETTINGS = ModelSettings.model_validate(
     {
         "task": "binary",
@@ -89,7 +90,7 @@ def make_reference(trained: pd.DataFrame) -> Reference:
     rate, window = 1 / 13, WEEK
     reference = build_reference(
         trained, output, times, CONTRACT.schema,
-        window=window, false_alarms=rate, min_rows=200, seed=0,
+        importance={}, window=window, false_alarms=rate, min_rows=200, seed=0,
     )  # fmt: skip
     per_row = losses(
         "log_loss", CONTRACT, np.column_stack([1 - output, output]), output, truth(trained, seed=1)
@@ -97,14 +98,7 @@ def make_reference(trained: pd.DataFrame) -> Reference:
     promise = promise_quality(
         per_row, times, metric="log_loss", window=window, false_alarms=rate, seed=0
     )
-    return Reference(
-        rows=reference.rows,
-        columns=reference.columns,
-        limits=reference.limits,
-        window=window,
-        false_alarms=rate,
-        quality=promise,
-    )
+    return replace(reference, quality=promise)
 
 
 def log_table(
@@ -137,7 +131,7 @@ class Lab:
     """The pieces above, for tests that build their own windows; conftest cannot be imported."""
 
     model, week, monday, rows_a_week = MODEL, WEEK, MONDAY, ROWS_A_WEEK
-    contract, names, settings = CONTRACT, NAMES, SETTINGS
+    contract, names, findings, settings = CONTRACT, NAMES, FINDINGS, SETTINGS
     traffic = staticmethod(traffic)
     truth = staticmethod(truth)
     make_reference = staticmethod(make_reference)

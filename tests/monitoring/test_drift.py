@@ -1,10 +1,11 @@
-"""Real Evidently: it carries our distance and our limit, and no odd window breaks it."""
+"""Real Evidently: it carries our p-values and our limits, and no odd window breaks it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trimtab.policy.distance import distance
-from trimtab.policy.judge import findings, kind_of
 from trimtab.records.reference import OUTPUT
-from trimtab.records.verdicts import FindingKind, VerdictKind
-from trimtab_monitoring.drift import METHOD, Comparison, compare
+from trimtab.records.verdicts import Finding, FindingKind, VerdictKind
+from trimtab.records.windows import Window
+from trimtab_monitoring.drift import METHOD, draw
+from trimtab_monitoring.evaluate import Beside, Judgement, judge_frame
 from trimtab_monitoring.version_files import WatchedVersion
 
 if TYPE_CHECKING:
@@ -28,40 +29,48 @@ RNG = np.random.default_rng(5)
 STRINGS = pd.Series([f"id {i}" for i in range(400)])
 
 
-def verdict_of(watched: WatchedVersion, frame: pd.DataFrame) -> tuple[VerdictKind, dict[str, Any]]:
-    comparison = compare(watched, frame)
-    found = findings(
-        watched.reference,
-        watched.types,
-        comparison.counted,
-        comparison.distances,
-        rows=len(frame),
-    )
-    kind = kind_of(found)
-    return kind, {finding.column: finding for finding in found}
+NO_WINDOW = Window(datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 4, 8, tzinfo=UTC))
 
 
-def metrics(comparison: Comparison) -> dict[str, Any]:
-    assert comparison.snapshot is not None
-    return {m["config"]["column"]: m for m in comparison.snapshot.dict()["metrics"]}
+def judged(watched: WatchedVersion, frame: pd.DataFrame) -> Judgement:
+    step = (NO_WINDOW.end - NO_WINDOW.start) / max(1, len(frame))
+    rows = pd.DataFrame({"time": [NO_WINDOW.start + i * step for i in range(len(frame))]})
+    quality = replace(watched.reference, quality=None)
+    return judge_frame(
+        "late", replace(watched, reference=quality), NO_WINDOW, frame, Beside(),
+        rows=rows, refused=0, now=NO_WINDOW.end,
+    )  # fmt: skip
 
 
-def test_evidently_reports_our_distance_against_our_limit(
-    lab: Lab, watched: WatchedVersion
-) -> None:
-    frame = lab.traffic(400, seed=1)
-    comparison = compare(watched, frame)
+def verdict_of(
+    watched: WatchedVersion, frame: pd.DataFrame
+) -> tuple[VerdictKind, dict[str, Finding]]:
+    verdict = judged(watched, frame).verdict
+    return verdict.kind, {f.column: f for f in verdict.findings if f.column in NAMES}
 
-    limits = watched.reference.limits_at(400)
-    assert limits is not None
-    found = metrics(comparison)
+
+def drawn(watched: WatchedVersion, frame: pd.DataFrame) -> tuple[Judgement, Any]:
+    judgement = judged(watched, frame)
+    return judgement, draw(watched, judgement.readings, judgement.verdict.findings)
+
+
+def test_evidently_reports_our_p_value_against_our_limit(lab: Lab, watched: WatchedVersion) -> None:
+    judgement, snapshot = drawn(watched, lab.traffic(400, seed=1))
+
+    found = {m["config"]["column"]: m for m in snapshot.dict()["metrics"]}
     assert list(found) == lab.names
-    for summary in watched.reference.columns:
-        metric = found[summary.name]
-        assert metric["config"]["method"] == METHOD
-        assert metric["config"]["threshold"] == limits.by_column[summary.name]
-        assert metric["value"] == distance(summary, comparison.counted[summary.name])
-        assert metric["value"] == comparison.distances[summary.name]
+    for finding in judgement.verdict.findings:
+        if finding.column in found:
+            metric = found[finding.column]
+            assert metric["config"]["method"] == METHOD
+            assert (metric["value"], metric["config"]["threshold"]) in [
+                (pytest.approx(-np.log10(p)), pytest.approx(-np.log10(limit)))
+                for p, limit in (
+                    (finding.p_value, finding.limit),
+                    (finding.lasting, finding.lasting_limit),
+                )
+                if p is not None and limit is not None
+            ]
 
 
 def test_evidently_s_own_tests_fail_exactly_where_a_column_has_drifted(
@@ -69,30 +78,25 @@ def test_evidently_s_own_tests_fail_exactly_where_a_column_has_drifted(
 ) -> None:
     frame = lab.traffic(400, seed=2)
     frame["wind"] *= 1.5
-    comparison = compare(watched, frame)
+    judgement, snapshot = drawn(watched, frame)
 
-    assert comparison.snapshot is not None
-    status = {
-        test["metric_config"]["params"]["column"]: str(test["status"].value)
-        for test in comparison.snapshot.dict()["tests"]
+    failed = {
+        test["metric_config"]["params"]["column"]
+        for test in snapshot.dict()["tests"]
+        if str(test["status"].value) == "FAIL"
     }
-    _, found = verdict_of(watched, frame)
-    assert found["wind"].kind is FindingKind.DRIFTED
-    assert {name for name, end in status.items() if end == "FAIL"} == {
-        name for name, finding in found.items() if finding.kind is FindingKind.DRIFTED
-    }
+    drifted = {f.column for f in judgement.verdict.drifted} & set(NAMES)
+    assert "wind" in drifted
+    assert failed == drifted
 
 
-def test_the_distance_counts_all_rows_and_not_only_those_that_are_drawn(
+def test_the_p_value_is_of_all_rows_and_not_only_of_those_that_are_drawn(
     lab: Lab, watched: WatchedVersion
 ) -> None:
-    frame = lab.traffic(5000, seed=3)
-    comparison = compare(watched, frame)
+    judgement, snapshot = drawn(watched, lab.traffic(5000, seed=3))
 
-    assert comparison.counted["wind"].rows == 5000
-    assert comparison.distances["wind"] == distance(
-        watched.reference.columns[0], comparison.counted["wind"]
-    )
+    assert judgement.verdict.findings[0].rows == 5000
+    assert snapshot is not None
 
 
 def test_the_result_on_seeded_data_stays_what_it_was(lab: Lab, watched: WatchedVersion) -> None:
@@ -106,6 +110,7 @@ def test_the_result_on_seeded_data_stays_what_it_was(lab: Lab, watched: WatchedV
 
 
 GOLDEN = {"wind": 0.245, "stops": 0.052, "carrier": 0.035, "holiday": 0.010, OUTPUT: 0.108}
+NAMES = list(GOLDEN)
 
 ODD_WINDOWS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str, FindingKind]] = {
     "empty": (lambda f: f[:0], "wind", FindingKind.NOT_JUDGED),
@@ -166,12 +171,11 @@ def test_an_odd_window_has_a_stated_verdict_and_every_column(
 
 
 def test_an_odd_column_costs_that_column_only(lab: Lab, watched: WatchedVersion) -> None:
-    frame = lab.traffic(400, seed=6).assign(carrier=None)
+    judgement, snapshot = drawn(watched, lab.traffic(400, seed=6).assign(carrier=None))
 
-    comparison = compare(watched, frame)
-
-    assert list(metrics(comparison)) == [name for name in lab.names if name != "carrier"]
-    assert comparison.distances["carrier"] == pytest.approx(1.0)
+    found = [m["config"]["column"] for m in snapshot.dict()["metrics"]]
+    assert found == [name for name in lab.names if name != "carrier"]
+    assert {f.column for f in judgement.verdict.broken} == {"carrier"}
 
 
 cells = st.one_of(
@@ -207,6 +211,12 @@ def test_any_frame_has_a_finding_for_every_column(
     assert list(found) == lab.names
 
 
+def page_of(watched: WatchedVersion, frame: pd.DataFrame, path: Path) -> str:
+    _, snapshot = drawn(watched, frame)
+    snapshot.save_html(str(path / "report.html"))
+    return (path / "report.html").read_text()
+
+
 def test_a_hostile_category_is_not_raw_in_the_page(
     lab: Lab, watched: WatchedVersion, tmp_path: Path
 ) -> None:
@@ -214,11 +224,9 @@ def test_a_hostile_category_is_not_raw_in_the_page(
     frame = lab.traffic(400, seed=9)
     frame.loc[:150, "carrier"] = hostile
     evil_sample = watched.sample.assign(carrier=f"{hostile}&amp;")
-    page = tmp_path / "report.html"
 
-    assert compare(replace(watched, sample=evil_sample), frame).write_report(page)
+    text = page_of(replace(watched, sample=evil_sample), frame, tmp_path)
 
-    text = page.read_text()
     assert "alert(2)" in text  # it is shown ...
     assert "<script>alert" not in text  # ... and harmless
     assert not re.search(r"</script>\s*<script>alert", text)
@@ -246,29 +254,26 @@ def test_a_hostile_column_name_is_not_raw_in_the_page(
                 replace(c, name=name if c.name == "wind" else c.name)
                 for c in watched.reference.columns
             ),
+            checks=tuple(
+                replace(
+                    c,
+                    column=name if c.column == "wind" else c.column,
+                    other=name if c.other == "wind" else c.other,
+                )
+                for c in watched.reference.checks
+            ),
         ),
         sample=watched.sample.rename(columns={"wind": name}),
     )
-    page = tmp_path / "report.html"
-    comparison = compare(evil, lab.traffic(400, seed=9).rename(columns={"wind": name}))
+    text = page_of(evil, lab.traffic(400, seed=9).rename(columns={"wind": name}), tmp_path)
 
-    assert comparison.write_report(page)
-    assert "<img src=x" not in page.read_text()
-    assert comparison.distances[name] is not None
+    assert "<img src=x" not in text
+    assert "&lt;img src=x" in text
 
 
 def test_a_page_is_small_enough_to_keep(lab: Lab, watched: WatchedVersion, tmp_path: Path) -> None:
-    page = tmp_path / "report.html"
-
-    compare(watched, lab.traffic(5000, seed=9)).write_report(page)
-
-    assert page.stat().st_size < 6e6
+    assert len(page_of(watched, lab.traffic(5000, seed=9), tmp_path)) < 6e6
 
 
-def test_a_window_that_is_too_small_has_no_page(
-    lab: Lab, watched: WatchedVersion, tmp_path: Path
-) -> None:
-    page = tmp_path / "report.html"
-
-    assert not compare(watched, lab.traffic(10, seed=9)).write_report(page)
-    assert not page.exists()
+def test_a_window_that_is_too_small_has_no_page(lab: Lab, watched: WatchedVersion) -> None:
+    assert drawn(watched, lab.traffic(10, seed=9))[1] is None

@@ -199,18 +199,18 @@ def test_quality_is_told_by_the_newest_windows_that_have_labels() -> None:
     assert asking[0] is Trigger.QUALITY
 
 
-def test_evidence_names_columns_distances_and_what_is_left_out() -> None:
+def test_evidence_names_columns_what_they_show_and_what_is_left_out() -> None:
     many = replace(
         verdict(DRIFT),
         findings=tuple(
-            Finding(column=f"c{i}", kind=FindingKind.DRIFTED, distance=0.1 + i, limit=0.1)
+            Finding(column=f"c{i}", kind=FindingKind.DRIFTED, exceeds=1.0 + i, note=f"moved {i}")
             for i in range(7)
         ),
     )
 
     lines = evidence(Situation.DRIFT, many)
 
-    assert lines[0] == "c6: distance 6.100, limit 0.100"
+    assert lines[0] == "c6: moved 6"
     assert lines[-1] == "and 2 more columns"
     assert evidence(Situation.BROKEN_DATA, verdict(BROKEN)) == ["wind: it is frozen"]
     assert (

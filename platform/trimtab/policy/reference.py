@@ -43,9 +43,11 @@ def build_reference(
     frame = inputs.iloc[order].assign(**{OUTPUT: output[order]})
     types[OUTPUT] = output_type(output)
     readings = {name: read_column(frame[name], types[name], seconds) for name in types}
+    moments = {name for name, type_ in types.items() if type_ is ColumnType.DATETIME}
     return train_reference(
         readings,
         seconds,
+        calendars=moments if seconds is None else set(),
         importance=dict(importance),
         window=window,
         rate=rate_in_budget(false_alarms),

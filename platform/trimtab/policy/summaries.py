@@ -30,6 +30,8 @@ class Numbers:
     values: Floats
     unreadable: int = 0
     """Values that are no numbers; they count as missing."""
+    are_ages: bool = False
+    """Seconds from a moment to the row's own time, rather than what the row says."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+from tests.benchmarks.environments import NotInstalledError
 
 from .contenders import Contender
-from .mlserver_environment import NotInstalledError
 from .questions import Questions
 from .results import Started
 from .starting import Served, Start, started

@@ -1,53 +1,11 @@
 """MLServer in an environment of its own: its dependencies do not agree with ours."""
 
-import os
-import subprocess
-from importlib.metadata import version
 from pathlib import Path
 
-from uv import find_uv_bin
-
-_PINNED = ("mlserver==1.7.1", "mlserver-xgboost==1.7.1")
-_SAME = ("numpy", "xgboost")
-"""In the versions that are installed here, so that only the servers differ."""
-_WITHOUT_NCCL = "nvidia-nccl-cu12; python_version < '0'\n"
-_SECONDS = 300
-
-
-class NotInstalledError(Exception):
-    """A peer is not to be had here."""
+from tests.benchmarks.environments import environment
 
 
 def mlserver() -> Path:
     """Give MLServer's command, installed once for all runs. Raises NotInstalledError."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = home / "trimtab-benchmarks" / _PINNED[0].replace("==", "-")
-    done = folder / "installed"
-    pins = [*_PINNED, *(f"{name}=={version(name)}" for name in _SAME)]
-    if not (done.exists() and done.read_text() == "\n".join(pins)):
-        _install(folder, pins)
-        done.write_text("\n".join(pins))
-    return folder / "bin" / "mlserver"
-
-
-def _install(folder: Path, pins: list[str]) -> None:
-    _uv("venv", "--clear", "--python", "3.11", str(folder))
-    overrides = folder / "overrides.txt"
-    overrides.write_text(_WITHOUT_NCCL)
-    python = ("--python", str(folder / "bin" / "python"))
-    _uv("pip", "install", "--compile-bytecode", *python, "--override", str(overrides), *pins)
-
-
-def _uv(*arguments: str) -> None:
-    try:
-        done = subprocess.run(
-            [find_uv_bin(), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotInstalledError(f"uv did not install it: {error}") from None
-    if done.returncode:
-        raise NotInstalledError(f"uv did not install it: {done.stderr.strip()[-500:]}")
+    pinned = ("mlserver==1.7.1", "mlserver-xgboost==1.7.1")
+    return environment(pinned, same=("numpy", "xgboost")) / "bin" / "mlserver"

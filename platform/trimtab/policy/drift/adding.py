@@ -48,7 +48,7 @@ def read_column(values: "pd.Series[Any]", type_: ColumnType, seconds: Floats | N
     """
     readings = read(values, type_)
     if seconds is not None and type_ is ColumnType.DATETIME and isinstance(readings, Numbers):
-        return replace(readings, values=seconds - readings.values)
+        return replace(readings, values=seconds - readings.values, are_ages=True)
     return readings
 
 
@@ -161,11 +161,15 @@ def _products(
 
 
 def hashes(readings: Mapping[str, Readings], rows: int) -> Hashes:
-    """Hash the inputs of each row; equal rows have equal hashes, in every process."""
+    """Hash the inputs of each row; equal rows have equal hashes, in every process.
+
+    Ages are left out: the same row has another one each time it comes.
+    """
     found = np.zeros(rows, dtype=np.uint64)
     for name in sorted(readings):
-        if name != OUTPUT:
-            found = _mixed(found ^ _mixed(_bits(readings[name])) + _MIX[0])
+        column = readings[name]
+        if name != OUTPUT and not (isinstance(column, Numbers) and column.are_ages):
+            found = _mixed(found ^ _mixed(_bits(column)) + _MIX[0])
     return np.asarray(found >> np.uint64(2))  # a signed number in every database
 
 

@@ -63,10 +63,12 @@ def ask(
 def _single(trained: Trained, scorings: Mapping[str, Scoring]) -> list[Check]:
     found = []
     for column in trained.columns:
+        if column.is_calendar:
+            continue
         scoring = scorings[column.summary.name]
         kinds = [*scoring.linear, *([CheckKind.FIT] if scoring.has_fit else [])]
-        if not column.summary.is_numeric:  # numbers out of range move the location, or the tails
-            kinds.append(CheckKind.UNSEEN)
+        if not column.summary.is_numeric or not kinds:
+            kinds.append(CheckKind.UNSEEN)  # numbers out of range move the location and the spread
         for kind in (*kinds, CheckKind.MISSING):
             found.append(Check(column=column.summary.name, kind=kind))
     return found

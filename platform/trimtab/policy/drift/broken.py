@@ -34,15 +34,15 @@ UNITS: dict[str, tuple[float, float]] = {
     "a factor of 60, as minutes for hours": (60, 0),
     "a factor of 3,600, as seconds for hours": (3600, 0),
     "a factor of 24, as hours for days": (24, 0),
-    "kilometres for miles": (1.609344, 0),
     "feet for metres": (3.28084, 0),
-    "centimetres for inches": (2.54, 0),
-    "pounds for kilograms": (2.204623, 0),
     "Fahrenheit for Celsius": (1.8, 32),
     "kelvin for Celsius": (1, 273.15),
     "the other sign": (-1, 0),
 }
-"""By name, what a value of training is multiplied by, and what is then added."""
+"""By name, what a value of training is multiplied by, and what is then added.
+
+Not miles or pounds: a world in which all values are 1.6 times as large is not broken.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,14 +109,15 @@ def _unit(summary: ColumnSummary, sample: Sample) -> str:
     raw = _distance(summary, readings.values)
     if raw < _UNLIKE:
         return ""
-    tried = {
-        name: _distance(summary, as_trained)
-        for unit, (factor, offset) in UNITS.items()
-        for name, as_trained in (
-            (unit, (readings.values - offset) / factor),
-            (f"{unit}, the other way round", readings.values * factor + offset),
-        )
-    }
+    with np.errstate(over="ignore"):
+        tried = {
+            name: _distance(summary, as_trained)
+            for unit, (factor, offset) in UNITS.items()
+            for name, as_trained in (
+                (unit, (readings.values - offset) / factor),
+                (f"{unit}, the other way round", readings.values * factor + offset),
+            )
+        }
     best = min(tried, key=lambda name: tried[name])
     return f"another unit: {best}" if tried[best] <= _ALIKE * raw else ""
 

@@ -26,7 +26,8 @@ class Scoring:
     groups: Floats
     """Which bins form a group (bins by groups, ones and zeros)."""
     expected: Floats
-    """Shares of all bins, that of missing values last, in each season (seasons by bins)."""
+    """Shares of all bins, that of missing values last, in each season (seasons by bins); one row
+    where the column follows none."""
 
     @property
     def linear(self) -> tuple[CheckKind, ...]:
@@ -86,7 +87,8 @@ def figures(scoring: Scoring, counts: Counts | Floats, mixes: Floats) -> Figures
     """
     rows = counts.sum(axis=1).astype(float)
     present = rows - counts[:, -1]
-    expected = mixes @ scoring.expected
+    seasonal = len(scoring.expected) > 1
+    expected = mixes @ scoring.expected if seasonal else scoring.expected
     here = counts[:, :-1] / np.maximum(present, 1.0)[:, None]
     usual = expected[:, -1]
     there = expected[:, :-1] / np.maximum(1 - usual, 1e-12)[:, None]
@@ -101,7 +103,7 @@ def figures(scoring: Scoring, counts: Counts | Floats, mixes: Floats) -> Figures
         means=moved @ scoring.scores.T,
         misfit=squares.sum(axis=1) / max(1, scoring.groups.shape[1] - 1),
         missing=rows - present,
-        usual=usual,
+        usual=np.broadcast_to(usual, rows.shape),
     )
 
 

@@ -141,10 +141,9 @@ def _measure(
     found = p_values(kinds, observed, norm)
     clear = _without_the_negligible(kinds, observed)
     scores = standard_scores(kinds, clear, p_values(kinds, clear, norm))[0]
-    carried_on = add_up(carried(before, checks), scores, checks, calibration)
-    shares = np.array(
-        [c.weight * min(_sensitivity(c.column, c.other, sensitivity), 1.0) for c in checks]
-    )
+    shares = np.array([c.weight * _sensitivity(c, sensitivity) for c in checks])
+    lasting_limits = (1 - AT_ONCE) * reference.false_alarms * shares
+    carried_on = add_up(carried(before, checks), scores, checks, calibration, lasting_limits)
     measured = _Measured(
         checks=checks,
         scorings=scorings,
@@ -152,15 +151,21 @@ def _measure(
         found=found[0],
         limits=calibration.limit * shares,
         lasting=p_values_of(carried_on),
-        lasting_limits=(1 - AT_ONCE) * reference.false_alarms * shares,
+        lasting_limits=lasting_limits,
         effects=_effects(kinds, observed, checks),
-        usual={n: float((counted.mixes @ s.expected)[0, -1]) for n, s in scorings.items()},
+        usual={n: _usual(s, counted.mixes) for n, s in scorings.items()},
     )
     return measured, kept(before.windows + 1, carried_on)
 
 
-def _sensitivity(column: str, other: str, known: Mapping[str, float]) -> float:
-    return min(known.get(column, 1.0), known.get(other, 1.0) if other else 1.0)
+def _usual(scoring: Scoring, mixes: Floats) -> float:
+    seasonal = len(scoring.expected) > 1
+    return float((mixes @ scoring.expected if seasonal else scoring.expected)[0, -1])
+
+
+def _sensitivity(check: Check, known: Mapping[str, float]) -> float:
+    names = (check.column, check.other, TOGETHER) if check.other else (check.column,)
+    return min([1.0, *(known.get(name, 1.0) for name in names)])
 
 
 def _as_counted(checks: tuple[Check, ...], sums: WindowSums) -> Counted:
@@ -245,7 +250,7 @@ def _column(
         return replace(finding, kind=FindingKind.BROKEN, note=note)
     if moved:
         return replace(finding, kind=FindingKind.DRIFTED)
-    return _unmoved(finding, column, type_, can_be_judged=len(at) > 1)
+    return _unmoved(finding, column, type_, can_be_judged=bool(at))
 
 
 def _unmoved(
@@ -255,7 +260,7 @@ def _unmoved(
         note = f"{finding.rows} rows with a value are too few to judge; {_FEW} are needed"
         return replace(finding, kind=FindingKind.NOT_JUDGED, note=note)
     if not can_be_judged:
-        note = "training had one value only, or none: there is nothing to compare"
+        note = "a moment without the row's own time: a later one is no drift"
         return replace(finding, kind=FindingKind.NOT_JUDGED, note=note)
     if column.unreadable:
         note = f"values that are no {type_}, and count as missing: {column.unreadable}"
@@ -322,6 +327,8 @@ def _together(measured: _Measured) -> list[Finding]:
 
 def _repeats(reference: Reference, sums: WindowSums) -> list[Finding]:
     share = repeated(sums)
+    if any(summary.name not in sums.columns for summary in reference.columns):
+        return []  # rows that differ in what is missing look alike
     if share <= reference.repeated + _REPEATED:
         return []
     note = (

@@ -1,6 +1,6 @@
 """Cycles of the calendar: which part of one a row belongs to, and whether the rows follow one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ _DAY, _WEEK = 86_400, 604_800
 _MONDAY = 4 * _DAY  # 1970-01-05, the first Monday after the epoch
 _CYCLES = 4
 """Weeks that the rows must cover for a cycle to be told from chance."""
-_WORTH = 0.9  # of the variance between windows, at most, must be left by a season
+_WORTH = 0.8  # of the variance between windows, at most, must be left by a season
 
 
 def parts(season: Season, seconds: Floats | None, rows: int) -> NDArray[np.int64]:
@@ -37,40 +37,46 @@ def worth_trying(seconds: Floats | None, window_seconds: float) -> Iterator[Seas
         yield Season.HOUR_OF_DAY
 
 
-def left_by(season: Season, seconds: Floats, scores: dict[str, Floats], window: float) -> float:
-    """Tell what part of the variance between windows a season leaves, in weeks not used to fit it.
+def left_by(
+    season: Season, seconds: Floats, scores: Mapping[str, Floats], window: float
+) -> dict[str, float]:
+    """Tell for each column what part of the variance between windows a season leaves.
 
-    The means of each part are taken from every other week and tried on the weeks between; the
-    median over the columns decides.
+    The means of each part are taken from every other week and tried on the weeks between, so that
+    a season that is chance leaves more than there was.
     """
     part = parts(season, seconds, len(seconds))
-    week = (seconds // _WEEK).astype(np.int64) % 2
+    week = ((seconds - _MONDAY) // _WEEK).astype(np.int64) % 2
     _, of = np.unique((seconds // window).astype(np.int64), return_inverse=True)
     rows = np.maximum(np.bincount(of), 1)
-    even = np.bincount(of, weights=week) / rows < 0.5
-    left = []
-    for values in scores.values():
+    left = {}
+    for name, values in scores.items():
         fitted = np.zeros(len(values))
         for parity in (0, 1):
-            known = week != parity
-            sums = np.bincount(part[known], weights=values[known], minlength=PARTS[season])
-            counts = np.bincount(part[known], minlength=PARTS[season])
-            means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
+            means = _means(values[week != parity], part[week != parity], PARTS[season])
             fitted[week == parity] = means[part[week == parity]]
-        raw = np.bincount(of, weights=values) / rows
-        rest = np.bincount(of, weights=values - fitted) / rows
-        if raw[even].size > 2 and np.var(raw) > 0:
-            left.append(float(np.mean((rest - rest.mean()) ** 2) / np.var(raw)))
-    return float(np.median(left)) if left else 1.0
+        raw = float(np.var(np.bincount(of, weights=values) / rows))
+        rest = float(np.var(np.bincount(of, weights=values - fitted) / rows))
+        left[name] = rest / raw if raw > 0 else 1.0
+    return left
 
 
-def find(seconds: Floats | None, scores: dict[str, Floats], window_seconds: float) -> Season:
-    """Choose the cycle that explains most of the variance between windows, if any does."""
+def _means(values: Floats, part: NDArray[np.int64], count: int) -> Floats:
+    sums = np.bincount(part, weights=values, minlength=count)
+    rows = np.bincount(part, minlength=count)
+    return np.asarray(np.divide(sums, rows, out=np.zeros_like(sums), where=rows > 0))
+
+
+def find(
+    seconds: Floats | None, scores: Mapping[str, Floats], window_seconds: float
+) -> tuple[Season, frozenset[str]]:
+    """Choose the cycle that most columns follow, if any does, and tell which columns do."""
+    best, following = Season.NONE, frozenset[str]()
     if seconds is None:
-        return Season.NONE
-    tried = {
-        season: left_by(season, seconds, scores, window_seconds)
-        for season in worth_trying(seconds, window_seconds)
-    }
-    best = min(tried, key=lambda season: tried[season], default=Season.NONE)
-    return best if best is not Season.NONE and tried[best] <= _WORTH else Season.NONE
+        return best, following
+    for season in worth_trying(seconds, window_seconds):
+        left = left_by(season, seconds, scores, window_seconds)
+        found = frozenset(name for name, part in left.items() if part <= _WORTH)
+        if len(found) > len(following):
+            best, following = season, found
+    return best, following

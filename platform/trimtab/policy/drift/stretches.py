@@ -30,6 +30,8 @@ class TrainedColumn:
     """The bin of each row."""
     values: Floats | None
     """Of a numeric column, NaN where there is no value."""
+    is_calendar: bool = False
+    """Moments of rows whose own times are not known: later ones are no drift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

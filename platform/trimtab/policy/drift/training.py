@@ -1,6 +1,6 @@
 """The reference of a version, out of the rows it was trained on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from datetime import timedelta
 
@@ -24,21 +24,25 @@ def train_reference(
     window: timedelta,
     rate: float,
     min_rows: int,
+    calendars: Set[str] = frozenset(),
 ) -> Reference:
     """Summarise the columns, find their season and calibrate the checks.
 
     `readings` are the inputs and the output of the training rows in their order in time; `rate`
-    is that of false alarms in one window.
+    is that of false alarms in one window. `calendars` are moments that cannot be read as ages.
     """
-    columns = _columns(readings)
+    columns = [replace(c, is_calendar=c.summary.name in calendars) for c in _columns(readings)]
     rows = len(columns[0].codes)
-    scores = _scores(columns, importance)
-    season = find(seconds, scores, window.total_seconds())
+    scores = _scores(columns)
+    season, following = find(seconds, scores, window.total_seconds())
+    chosen = set(together([column.summary for column in columns], importance))
     trained = Trained(
-        columns=[_in_season(column, season, seconds) for column in columns],
+        columns=[
+            _in_season(c, season, seconds) if c.summary.name in following else c for c in columns
+        ],
         seasons=parts(season, seconds, rows),
         season_count=PARTS[season],
-        scores=scores,
+        scores={name: of for name, of in scores.items() if name in chosen},
     )
     checks, calibrations = ask(
         trained, seconds, importance, window=window, rate=rate, min_rows=min_rows
@@ -79,18 +83,16 @@ def _means(codes: "np.ndarray", output: Floats, summary: ColumnSummary) -> tuple
     return tuple(float(s / n) if n else None for s, n in zip(sums, rows, strict=True))
 
 
-def _scores(columns: list[TrainedColumn], importance: Mapping[str, float]) -> dict[str, Floats]:
-    chosen = set(together([column.summary for column in columns], importance))
+def _scores(columns: list[TrainedColumn]) -> dict[str, Floats]:
+    scored = {c.summary.name: (scoring_of(c.summary), c) for c in columns if not c.is_calendar}
     return {
-        column.summary.name: scoring_of(column.summary).rank[column.codes]
-        for column in columns
-        if column.summary.name in chosen
+        name: scoring.rank[column.codes]
+        for name, (scoring, column) in scored.items()
+        if scoring.rank.size
     }
 
 
 def _in_season(column: TrainedColumn, season: Season, seconds: Floats | None) -> TrainedColumn:
-    if season is Season.NONE:
-        return column
     bins = len(reference_counts(column.summary))
     cells = parts(season, seconds, len(column.codes)) * bins + column.codes
     table = np.bincount(cells, minlength=PARTS[season] * bins).reshape(PARTS[season], bins)
