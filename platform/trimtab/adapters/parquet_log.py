@@ -5,6 +5,8 @@ name, as readers expect it, and the event times of a file (in microseconds since
 file's, so that a reader of one week opens the files of that week alone.
 """
 
+import functools
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,9 +25,10 @@ from trimtab.records.slices import logged_rows
 from .durable_files import make_folder, write_durably
 from .log_folder import LogFile, LogFolder, file_name
 from .log_merging import parts_of
-from .log_scanning import between, count_rows, micros, sample_rows, scan_rows
+from .log_scanning import Part, count_rows, micros, sample_rows, scan_rows
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME = pa.timestamp("us", tz="UTC")
 _MICROSECOND = timedelta(microseconds=1)
 _READS = 20  # a file that was merged away while it was read is found in its new place
 Result = TypeVar("Result")
@@ -98,7 +101,7 @@ class ParquetLog:
         def work(paths: Sequence[str]) -> LoggedRows | None:
             if not paths:
                 return None
-            table = ds.dataset(list(paths)).to_table(filter=between(start, end))
+            table = ds.dataset(list(paths)).to_table(filter=_between(start, end))
             versions = pa.repeat(pa.scalar(version), table.num_rows)
             return logged_rows(table.add_column(2, "version", versions))
 
@@ -125,7 +128,7 @@ class ParquetLog:
         """Give rows to `work` in batches; it is called again when files were merged meanwhile."""
 
         def on_files(paths: Sequence[str]) -> Result:
-            return work(scan_rows(paths, between(start, end), columns))
+            return work(scan_rows(Part(paths=paths, start=start, end=end), columns))
 
         return self._on_files(model, version, start, end, on_files)
 
@@ -135,7 +138,7 @@ class ParquetLog:
         """Read so many answered rows, evenly spaced in their order in time; None without any."""
 
         def work(paths: Sequence[str]) -> LoggedRows | None:
-            return sample_rows(paths, between(start, end), rows)
+            return sample_rows(Part(paths=paths, start=start, end=end), rows)
 
         return self._on_files(model, version, start, end, work)
 
@@ -179,3 +182,9 @@ def _span(rows: pa.Table) -> tuple[int, int]:
     if not times["min"].is_valid:
         return 1, 0  # no row, and no window overlaps with it
     return times["min"].value, times["max"].value
+
+
+def _between(start: datetime | None, end: datetime | None) -> pc.Expression | None:
+    bounds = [pc.field("time") >= pa.scalar(start, _TIME)] if start else []
+    bounds += [pc.field("time") < pa.scalar(end, _TIME)] if end else []
+    return functools.reduce(operator.and_, bounds) if bounds else None
