@@ -6,24 +6,33 @@ it again replaces what was there. So each row counts once, however often that ha
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-
-import numpy as np
 
 from trimtab.errors import ManifestError, UnknownVersionError
 from trimtab.policy.drift.adding import add
+from trimtab.policy.labelling import labels_of_rows, named
 from trimtab.policy.redaction import withheld
-from trimtab.policy.summaries import Floats, Readings
+from trimtab.policy.summaries import Readings
 from trimtab.ports import Database, InferenceLog
+from trimtab.records.labels import Label
 from trimtab.records.logged import LoggedRows
+from trimtab.records.quality import Estimate, Quality
 from trimtab.records.sums import Stretch, WindowSums
-from trimtab.records.verdicts import Quality, Verdict
 from trimtab.records.windows import Window
 from trimtab.settings import CaptureSettings
 
 from .evaluate import SAMPLED_ROWS, read_frame, sums_of
-from .quality import COLUMNS, keys_of, losses_of, quality_of
+from .quality import (
+    COLUMNS,
+    ESTIMATED_ROWS,
+    Known,
+    estimate_of,
+    keys_of,
+    known_of,
+    measured_of,
+    nothing_known,
+)
 from .version_files import WatchedVersion, frame_of
 from .versions import Versions
 
@@ -103,25 +112,68 @@ class AddingUp:
         frame = frame_of(watched.contract, logged.rows, logged.inputs)
         return read_frame(watched, frame, logged.rows, self.withheld)
 
-    def quality(self, judged: Stretch | Verdict) -> Quality | None:
-        """Measure the answers of a window as far as labels are known, batch by batch."""
-        version, window = judged.version, judged.window
+    def quality(
+        self, version: str, window: Window, *, before: Quality | None = None
+    ) -> Quality | None:
+        """Measure the answers of a window as far as labels are known, and estimate the others.
+
+        `before` is what was known of it the last time: without news, it is not estimated again.
+        """
         _, watched = self.versions.get(self.model, version)
         if watched.reference.quality is None:
             return None
+        measured = measured_of(watched.reference, self._known(watched, window))
+        if measured is None or (before and replace(before, estimate=None) == measured):
+            return before
+        return replace(measured, estimate=self._estimate(watched, window))
+
+    def _known(self, watched: WatchedVersion, window: Window) -> list[Known]:
+        """Look at the rows of a window batch by batch; at none where no label was ever told."""
+        promise = watched.reference.quality
         with self.database.transaction() as stores:
             if not stores.labels.count(self.model):
-                rows = judged.rows if isinstance(judged, Verdict) else judged.sums.rows
-                return quality_of(watched.reference, np.full(rows, np.nan))
+                return [nothing_known(watched.contract, watched.reference, withheld=self.withheld)]
 
-        def work(batches: Iterator[LoggedRows]) -> Floats:
-            found = (self._losses(watched, logged) for logged in batches)
-            return np.concatenate([np.empty(0), *found])
+        def work(batches: Iterator[LoggedRows]) -> list[Known]:
+            return [
+                known_of(
+                    watched.contract,
+                    watched.reference,
+                    logged.rows,
+                    logged.inputs,
+                    self._labels(logged),
+                    withheld=self.withheld,
+                )
+                for logged in batches
+            ]
 
-        per_row = self.inference_log.scan(
-            self.model, version, window.start, window.end, work, columns=COLUMNS
+        columns = [*COLUMNS, *(["inputs"] if promise and promise.slices else [])]
+        return self.inference_log.scan(
+            self.model, watched.version, window.start, window.end, work, columns=columns
         )
-        return quality_of(watched.reference, per_row)
+
+    def _estimate(self, watched: WatchedVersion, window: Window) -> Estimate | None:
+        estimator = watched.reference.estimator
+        if estimator is None:
+            return None
+        logged = self.inference_log.sample(
+            self.model,
+            watched.version,
+            window.start,
+            window.end,
+            ESTIMATED_ROWS,
+            columns=[*COLUMNS, *(["inputs"] if estimator.trees is not None else [])],
+        )
+        if logged is None:
+            return None
+        return estimate_of(
+            watched.contract,
+            watched.reference,
+            logged.rows,
+            logged.inputs,
+            self._labels(logged),
+            withheld=self.withheld,
+        )
 
     @property
     def withheld(self) -> Mapping[str, str]:
@@ -140,10 +192,15 @@ class AddingUp:
                     raise
                 log.warning("Not added up in %s: %s", stretch, error)
 
-    def _losses(self, watched: WatchedVersion, logged: LoggedRows) -> Floats:
+    def _labels(self, logged: LoggedRows) -> Mapping[str, Label]:
+        """Find the labels of rows, by what `keys_of` gives of each."""
+        if logged.rows.empty:
+            return {}
+        keys, ids = keys_of(logged.rows).tolist(), logged.rows["prediction_id"].tolist()
         with self.database.transaction() as stores:
-            labels = stores.labels.get(self.model, keys_of(logged.rows).tolist())
-        return losses_of(watched.contract, watched.reference, logged.rows, labels)
+            found = stores.labels.get(self.model, named(keys, ids))
+        of_rows = zip(keys, labels_of_rows(keys, ids, found), strict=True)
+        return {key: label for key, label in of_rows if label is not None}
 
     def _counts(self, version: str, stretches: Sequence[Window]) -> Sequence[int]:
         edges = [stretches[0].start, *(stretch.end for stretch in stretches)]

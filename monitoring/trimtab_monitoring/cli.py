@@ -10,7 +10,9 @@ from rich.table import Table
 
 from trimtab.cli import console, project_option
 from trimtab.errors import ExitCode
-from trimtab.records.verdicts import Quality, Verdict, VerdictKind
+from trimtab.policy.quality_words import said_of
+from trimtab.records.quality import Quality
+from trimtab.records.verdicts import Verdict, VerdictKind
 
 if TYPE_CHECKING:
     from trimtab.settings import Settings
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from .worker import Monitor
 
 _SHOWN = 10  # verdicts a model
+_DELIVERY_SECONDS = 30.0  # what is not delivered by then stays in the outbox
 _COLOURS = {
     VerdictKind.STABLE: "green",
     VerdictKind.DRIFT: "yellow",
@@ -40,15 +43,15 @@ def watch(settings: "Settings", model: str | None, once: bool) -> None:
     for name in models:
         settings.model(name)  # an unknown name must not wait for the imports below
 
-    from .worker import open_monitor, run
+    from .worker import open_delivery, open_monitor, run
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING if once else logging.INFO)
     if not once:
         run(settings, models)
         return
-    monitor = open_monitor(settings, models)
+    delivery, monitor = open_delivery(settings), open_monitor(settings, models)
     newest = [_judge_and_show(monitor, name) for name in models]
-    monitor.delivery.step()
+    delivery.drain(_DELIVERY_SECONDS)
     if any(verdict is not None and not is_well(verdict) for verdict in newest):
         raise SystemExit(ExitCode.REFUSED)
 
@@ -69,6 +72,9 @@ def _judge_and_show(monitor: "Monitor", model: str) -> Verdict | None:
         console.print(table_of(model, verdicts))
     else:
         console.print(f"{model}: no window is closed yet", markup=False)
+    for column, factor in sorted(watched.sensitivity().items()):
+        told = f"{column}: marked false before; its share of the false-alarm budget is {factor:g}"
+        console.print(f"  {told} of the usual (trimtab incident list)", style="dim", markup=False)
     return verdicts[0] if verdicts else None
 
 
@@ -99,7 +105,7 @@ def _columns(verdict: Verdict, *, most: int = 4) -> str:
 def _quality(quality: Quality | None) -> str:
     if quality is None:
         return "-"
-    if quality.value is None:
-        return f"{quality.labelled} labels"
+    if quality.voice is None:
+        return said_of(quality)
     colour = "yellow" if quality.is_worse else "green"
-    return f"[{colour}]{quality.metric} {quality.value:.4f}[/] (limit {quality.limit:.4f})"
+    return f"[{colour}]{said_of(quality)}[/]"

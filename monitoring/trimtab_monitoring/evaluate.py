@@ -12,12 +12,14 @@ from trimtab.policy.drift.adding import readings_of, sum_up
 from trimtab.policy.drift.broken import Sample
 from trimtab.policy.drift.judging import Judged, judge
 from trimtab.policy.summaries import Floats, Readings
+from trimtab.policy.time_order import seconds_of
 from trimtab.records.evidence import Evidence
 from trimtab.records.labels import Label
 from trimtab.records.logged import LoggedRows
+from trimtab.records.quality import Quality
 from trimtab.records.slices import evenly
 from trimtab.records.sums import WindowSums
-from trimtab.records.verdicts import FindingKind, Quality, Verdict
+from trimtab.records.verdicts import FindingKind, Verdict
 from trimtab.records.windows import Window
 
 from .quality import measure
@@ -99,9 +101,7 @@ def judge_frame(
     asked = Asked(
         sums=sums_of(version, frame, rows, beside.withheld),
         refused=refused,
-        quality=(
-            measure(version.contract, version.reference, rows, beside.labels) if len(rows) else None
-        ),
+        quality=_quality(version, rows, frame, beside),
     )
     sample = partial(_sampled, version, frame, rows, beside.withheld)
     return judge_sums(model, version, window, asked, beside, sample=sample, now=now)
@@ -161,7 +161,7 @@ def sums_of(
     if not len(frame):
         return WindowSums()
     readings = read_frame(version, frame, rows, withheld)
-    return sum_up(readings, version.reference, len(frame), seconds_of(rows))
+    return sum_up(readings, version.reference, len(frame), _seconds(rows))
 
 
 def read_frame(
@@ -169,25 +169,37 @@ def read_frame(
 ) -> dict[str, Readings]:
     """Read the columns of a frame that can be judged."""
     shown = frame.drop(columns=[name for name in withheld if name in frame])
-    return readings_of(shown, version.reference, version.types, seconds_of(rows))
+    return readings_of(shown, version.reference, version.types, _seconds(rows))
 
 
 def _sampled(
     version: WatchedVersion, frame: pd.DataFrame, rows: pd.DataFrame, withheld: Mapping[str, str]
 ) -> dict[str, Readings]:
     """Read rows of a frame, evenly spaced in their order in time."""
-    seconds = seconds_of(rows)
+    seconds = _seconds(rows)
     in_time = np.arange(len(frame)) if seconds is None else np.argsort(seconds, kind="stable")
     chosen = in_time[evenly(len(frame), SAMPLED_ROWS)]
     return read_frame(version, frame.iloc[chosen], rows.iloc[chosen], withheld)
 
 
-def seconds_of(rows: pd.DataFrame) -> Floats | None:
+def _seconds(rows: pd.DataFrame) -> Floats | None:
     """Give the rows' event times in seconds since 1970; None where they are not known."""
-    if "time" not in rows or rows["time"].empty:
+    return seconds_of(rows["time"]) if "time" in rows and len(rows) else None
+
+
+def _quality(
+    version: WatchedVersion, rows: pd.DataFrame, frame: pd.DataFrame, beside: Beside
+) -> Quality | None:
+    if rows.empty:
         return None
-    times = pd.to_datetime(rows["time"], utc=True).astype("datetime64[ns, UTC]")
-    return np.asarray(times.astype("int64").to_numpy() / 1e9)
+    return measure(
+        version.contract,
+        version.reference,
+        rows,
+        frame,
+        beside.labels,
+        withheld=beside.withheld,
+    )
 
 
 def _no_rows() -> pd.DataFrame:

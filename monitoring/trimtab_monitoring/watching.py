@@ -1,11 +1,14 @@
 """Watching a model: which window is next, whether it is closed, and who answered in it."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from trimtab.adapters.mlflow_links import run_page, version_page
 from trimtab.errors import ManifestError, UnknownVersionError
+from trimtab.policy.sensitivity import sensitivity
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
 from trimtab.records.evidence import Evidence
@@ -17,12 +20,13 @@ from trimtab.settings import ModelSettings
 from .adding_up import AddingUp
 from .consequences import conclude, settle
 from .evaluate import Asked, Beside, judge_sums
+from .hindsight import MEMORY, has_news, merged, with_hindsight, worth_measuring
 from .report import publish_report
 from .versions import Versions
 
 log = logging.getLogger(__name__)
 
-_COMPLETE = 0.95  # a few rows never get a label; a window with more is not measured again
+_LEFT = 0.95  # with fewer of its rows still in the log, an old window's measure stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,8 @@ class Watch:
     inference_log: InferenceLog
     versions: Versions
     reports: Reports
+    mlflow_url: str | None = None
+    """Where people open MLflow's pages; None for alerts without a link."""
 
     def step(self) -> list[Verdict]:
         """Judge the next window if it is closed; gives its verdicts, none when it is not.
@@ -70,12 +76,20 @@ class Watch:
             self.adding_up.go_on(ahead.window, ahead.versions, ahead.horizon)
             return []
         asked, again = self._asked(ahead), self._look_again(ahead.champion)
-        verdicts = [self._judge(whole) for whole in asked]
+        verdicts = [self._judge(whole, again) for whole in asked]
+        link = self._run_page(verdicts[0].version)
         with self.database.transaction() as stores:
+            now = self.clock.now()
             for whole in asked:
                 stores.sums.put(whole)
-            conclude(stores, self.settings, verdicts, again, now=self.clock.now())
+            conclude(stores, self.settings, verdicts, again, now=now, link=link)
         return verdicts
+
+    def sensitivity(self) -> dict[str, float]:
+        """Give the factors of columns that were marked false, for the limits of the judge."""
+        with self.database.transaction() as stores:
+            marks = stores.false_marks.of(self.model)
+        return sensitivity(marks, self.clock.now())
 
     @property
     def adding_up(self) -> AddingUp:
@@ -92,7 +106,9 @@ class Watch:
         """Find the next window; it is closed once no row of it can still come in time."""
         now = self.clock.now()
         with self.database.transaction() as stores:
-            settle(stores, self.model, now=now)
+            champion = stores.promotions.current(self.model)
+            page = self._version_page(champion.version) if champion else None
+            settle(stores, self.model, self.settings.monitor, now=now, link=page)
             newest = next(iter(stores.verdicts.recent(self.model, limit=1)), None)
             status = stores.endpoints.get(self.model)
             promotions = stores.promotions.history(self.model)
@@ -134,7 +150,7 @@ class Watch:
         )
         return found or [nothing]
 
-    def _judge(self, whole: Stretch) -> Verdict:
+    def _judge(self, whole: Stretch, again: Sequence[Verdict]) -> Verdict:
         version, window = whole.version, whole.window
         known, watched = self.versions.get(self.model, version)
         last = self._last(version, window)
@@ -145,18 +161,21 @@ class Watch:
             Asked(
                 sums=whole.sums,
                 refused=whole.refused,
-                quality=self.adding_up.quality(whole) if whole.sums.rows else None,
+                quality=self.adding_up.quality(version, window) if whole.sums.rows else None,
             ),
             Beside(
                 before=last.evidence if last else Evidence(),
                 previous=self.adding_up.before(version, last.window) if last else None,
+                sensitivity=self.sensitivity(),
                 withheld=self.adding_up.withheld,
             ),
             sample=partial(self.adding_up.sample, version, window),
             now=self.clock.now(),
         )
-        path = publish_report(self.reports, known, watched, judgement)
-        return replace(judgement.verdict, report=path)
+        before = merged(self._known(version), again)
+        verdict = with_hindsight(judgement.verdict, before, watched.reference.estimator)
+        path = publish_report(self.reports, known, watched, replace(judgement, verdict=verdict))
+        return replace(verdict, report=path)
 
     def _last(self, version: str, window: Window) -> Verdict | None:
         """Give the verdict on the version's window before this one."""
@@ -165,15 +184,34 @@ class Watch:
         return next((v for v in recent if v.window.end <= window.start), None)
 
     def _look_again(self, champion: str) -> list[Verdict]:
-        """Look again at the champion's last windows: labels may have come since, and late rows."""
-        with self.database.transaction() as stores:
-            recent = stores.verdicts.recent(self.model, champion, limit=self.settings.monitor.n)
+        """Look again at the champion's earlier windows: labels may have come, and late rows."""
+        known = list(self._known(champion))
         changed = []
-        for verdict in recent:
-            quality, in_log = verdict.quality, self.adding_up.rows(champion, verdict.window)
-            if quality is not None and quality.completeness < _COMPLETE and in_log:
-                quality = self.adding_up.quality(verdict)
-            late = max(verdict.late, in_log - verdict.rows - verdict.refused)
-            if (quality, late) != (verdict.quality, verdict.late):
-                changed.append(replace(verdict, quality=quality, late=late))
+        for age in worth_measuring(len(known), self.settings.monitor.n):
+            verdict = self._seen_again(known[age], known)
+            if verdict.late != known[age].late or has_news(known[age], verdict):
+                known[age] = verdict
+                changed.append(verdict)
         return changed
+
+    def _seen_again(self, verdict: Verdict, known: Sequence[Verdict]) -> Verdict:
+        """See one window by what the log and the labels hold of it now."""
+        version, window = verdict.version, verdict.window
+        answered = self.adding_up.rows(version, window) - verdict.refused
+        verdict = replace(verdict, late=max(verdict.late, answered - verdict.rows))
+        if verdict.quality is None or answered < max(1, _LEFT * verdict.rows):
+            return verdict
+        _, watched = self.versions.get(self.model, version)
+        quality = self.adding_up.quality(version, window, before=verdict.quality)
+        return with_hindsight(replace(verdict, quality=quality), known, watched.reference.estimator)
+
+    def _known(self, version: str) -> Sequence[Verdict]:
+        with self.database.transaction() as stores:
+            return stores.verdicts.recent(self.model, version, limit=MEMORY)
+
+    def _run_page(self, version: str) -> str | None:
+        known, _ = self.versions.get(self.model, version)
+        return run_page(self.mlflow_url, known) if self.mlflow_url else None
+
+    def _version_page(self, version: str) -> str | None:
+        return version_page(self.mlflow_url, self.model, version) if self.mlflow_url else None

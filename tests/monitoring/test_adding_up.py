@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -218,10 +218,18 @@ class Watched(MemoryLog):
         self.whole = 0
 
     def sample(
-        self, model: str, version: str, start: datetime, end: datetime, rows: int
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        rows: int,
+        *,
+        columns: Sequence[str] | None = None,
     ) -> LoggedRows | None:
-        found = super().sample(model, version, start, end, rows)
-        self.samples.append(len(found.rows) if found else 0)
+        found = super().sample(model, version, start, end, rows, columns=columns)
+        if columns is None or "inputs" in columns:
+            self.samples.append(len(found.rows) if found else 0)
         return found
 
     def read(

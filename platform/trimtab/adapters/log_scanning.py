@@ -82,17 +82,16 @@ def count_rows(paths: Sequence[str], edges: Sequence[datetime]) -> list[int]:
 
 def scan_rows(part: Part, columns: Sequence[str] | None = None) -> Iterator[LoggedRows]:
     """Yield the rows of files in batches; with `columns` these alone are read."""
-    named = None if columns is None else list(dict.fromkeys([*_ALWAYS, *columns]))
-    for table in _whole(part.tables(named)):
+    for table in _whole(part.tables(_named(columns))):
         if (logged := logged_rows(table)) is not None:
             yield logged
 
 
-def sample_rows(part: Part, most: int) -> LoggedRows | None:
+def sample_rows(part: Part, most: int, columns: Sequence[str] | None = None) -> LoggedRows | None:
     """Take answered rows, evenly spaced in time: first all times are read, then those rows."""
     chosen = _chosen(part, most)
     taken, seen = [], 0
-    for table in part.tables(None):
+    for table in part.tables(_named(columns)):
         here = chosen[(chosen >= seen) & (chosen < seen + table.num_rows)] - seen
         taken += [table.take(here)] if here.size else []
         seen += table.num_rows
@@ -122,3 +121,7 @@ def _whole(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         rows += table.num_rows
     if waiting:
         yield pa.concat_tables(waiting)
+
+
+def _named(columns: Sequence[str] | None) -> list[str] | None:
+    return None if columns is None else list(dict.fromkeys([*_ALWAYS, *columns]))

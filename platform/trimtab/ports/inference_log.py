@@ -1,6 +1,6 @@
 """The inference log: every request that an endpoint answered or refused."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -55,13 +55,27 @@ class InferenceLog(Protocol):
         ...
 
     def sample(
-        self, model: str, version: str, start: datetime, end: datetime, rows: int
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        rows: int,
+        *,
+        columns: Sequence[str] | None = None,
     ) -> "LoggedRows | None":
         """Read so many answered rows, evenly spaced in their order in time; None without any."""
         ...
 
     def first_time(self, model: str) -> datetime | None:
         """Give the earliest event time in the log."""
+        ...
+
+    def find(self, model: str, names: Collection[str]) -> set[str]:
+        """Tell which of these are the key, or the prediction id, of an answered row.
+
+        The newest rows are looked at first, and no more than it takes.
+        """
         ...
 
 

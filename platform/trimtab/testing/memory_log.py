@@ -1,8 +1,8 @@
 """An inference log in memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TypeVar
 
 import pyarrow as pa
@@ -52,22 +52,28 @@ class MemoryLog:
         columns: Sequence[str] | None = None,
     ) -> Result:
         """Give rows to `work`, those of each part by themselves."""
-        names = None if columns is None else list(dict.fromkeys(["time", "status", *columns]))
         table = self._table(model, version, start, end)
         batches = [] if table is None else table.to_batches()
         tables = [pa.Table.from_batches([batch]) for batch in batches]
-        found = (logged_rows(t if names is None else t.select(names)) for t in tables)
+        found = (logged_rows(_only(t, columns)) for t in tables)
         return work(logged for logged in found if logged is not None)
 
     def sample(
-        self, model: str, version: str, start: datetime, end: datetime, rows: int
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        rows: int,
+        *,
+        columns: Sequence[str] | None = None,
     ) -> LoggedRows | None:
         """Read so many answered rows, evenly spaced in their order in time; None without any."""
         table = self._table(model, version, start, end)
         if table is None:
             return None
         answered = table.filter(pc.less(table["status"], FIRST_ERROR)).sort_by("time")
-        return logged_rows(answered.take(evenly(answered.num_rows, rows)))
+        return logged_rows(_only(answered, columns).take(evenly(answered.num_rows, rows)))
 
     def _table(
         self, model: str, version: str, start: datetime | None, end: datetime | None
@@ -86,6 +92,12 @@ class MemoryLog:
         """Give the earliest event time in the log."""
         times = [pc.min(rows["time"]) for _, rows in self._parts.get(model, {}).values()]
         return min((time.as_py() for time in times if time.is_valid), default=None)
+
+    def find(self, model: str, names: Collection[str]) -> set[str]:
+        """Tell which of these are the key, or the prediction id, of an answered row."""
+        tables = [rows for _, rows in self._parts.get(model, {}).values()]
+        known = [rows[name].to_pylist() for rows in tables for name in ("key", "prediction_id")]
+        return set(names).intersection(chain.from_iterable(known))
 
     def compact(self, model: str) -> int:
         """Do nothing: many parts are no burden here."""
@@ -116,6 +128,12 @@ class MemoryLog:
             gone = table.num_rows - left.num_rows
             rows, files = rows + gone, files + bool(gone)
         return Removed(rows=rows, files=files)
+
+
+def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+    if columns is None:
+        return table
+    return table.select(list(dict.fromkeys(["time", "status", *columns])))
 
 
 def _moment(time: datetime) -> pa.Scalar:

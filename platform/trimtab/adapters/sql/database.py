@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from trimtab.errors import DatabaseUnreachableError, SettingsError
 
 from .keys import SqlKeys
+from .label_search import SqlLabelFiles, SqlLabelSearch
 from .labels import SqlLabels
 from .ledger import SqlLedger, SqlPromotions
 from .migrating import migrate
@@ -21,7 +22,7 @@ from .outbox import SqlEndpoints, SqlOutbox
 from .requests import SqlRetrainRequests
 from .sums import SqlSums
 from .trials import SqlTrials
-from .watching import SqlIncidents, SqlVerdicts
+from .watching import SqlFalseMarks, SqlIncidents, SqlVerdicts
 
 # Until 3.51.3, two connections that write or checkpoint a WAL at once can corrupt it
 # (sqlite.org/wal.html#walresetbug). Several processes write here, so WAL has to wait for that.
@@ -39,9 +40,12 @@ class SqlStores:
     promotions: SqlPromotions
     requests: SqlRetrainRequests
     incidents: SqlIncidents
+    false_marks: SqlFalseMarks
     verdicts: SqlVerdicts
     sums: SqlSums
     labels: SqlLabels
+    label_search: SqlLabelSearch
+    label_files: SqlLabelFiles
     outbox: SqlOutbox
     endpoints: SqlEndpoints
     keys: SqlKeys
@@ -55,9 +59,12 @@ class SqlStores:
             promotions=SqlPromotions(session),
             requests=SqlRetrainRequests(session),
             incidents=SqlIncidents(session),
+            false_marks=SqlFalseMarks(session),
             verdicts=SqlVerdicts(session),
             sums=SqlSums(session),
             labels=SqlLabels(session),
+            label_search=SqlLabelSearch(session),
+            label_files=SqlLabelFiles(session),
             outbox=SqlOutbox(session),
             endpoints=SqlEndpoints(session),
             keys=SqlKeys(session),
