@@ -95,7 +95,7 @@ def table_of(model: str, verdicts: Sequence[Verdict]) -> Table:
         table.add_row(
             str(verdict.window),
             verdict.version,
-            str(verdict.rows),
+            f"{verdict.rows} (+{verdict.late} late)" if verdict.late else str(verdict.rows),
             f"[{colour}]{verdict.kind}[/]",
             _columns(verdict),
             _quality(verdict.quality),

@@ -70,6 +70,8 @@ class Eraser:
         named = subject.keys | subject.prediction_ids
         with self.database.transaction() as stores:
             labels = stores.labels.erase(erasure.model, named)
+            if removed.rows:  # the monitor adds up again what it still needs
+                stores.sums.forget(erasure.model)
             found = (removed.rows, removed.files, quarantined, labels)
             stores.ledger.append(self._entry(erasure, *found))
         path.unlink(missing_ok=True)

@@ -83,6 +83,7 @@ def judge(
     false; `withheld` says of columns why they are not captured: nobody can judge those.
     """
     before, withheld = before or Evidence(), withheld or {}
+    sums = _without_the_unlisted(reference, sums, withheld)
     if sums.rows < reference.rows_needed:
         return Judged(
             kind=VerdictKind.NOT_ENOUGH_ROWS,
@@ -101,6 +102,23 @@ def judge(
     kind = kind_of(found)
     is_clean = kind is not VerdictKind.BROKEN_DATA
     return Judged(kind=kind, findings=tuple(found), evidence=evidence if is_clean else before)
+
+
+def _without_the_unlisted(
+    reference: Reference, sums: WindowSums, withheld: Mapping[str, str]
+) -> WindowSums:
+    """Leave out what is not captured, and of unseen values as many as training did not list.
+
+    The reference of a column with very many categories lists the frequent ones only.
+    """
+    summaries = {s.name: s for s in reference.columns if s.name not in withheld}
+    columns = {name: c for name, c in sums.columns.items() if name in summaries}
+    for name, column in columns.items():
+        summary = summaries[name]
+        if not summary.is_numeric and summary.counts[-1]:
+            expected = round(summary.counts[-1] / max(1, summary.rows) * column.rows)
+            columns[name] = replace(column, unseen=max(0, column.unseen - expected))
+    return replace(sums, columns=columns)
 
 
 def kind_of(found: Sequence[Finding]) -> VerdictKind:
