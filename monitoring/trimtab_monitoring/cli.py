@@ -10,16 +10,19 @@ from rich.table import Table
 
 from trimtab.cli import console, project_option
 from trimtab.errors import ExitCode
-from trimtab.records.verdicts import Quality, Verdict, VerdictKind
+from trimtab.policy.quality_words import said_of
+from trimtab.records.quality import Quality
+from trimtab.records.verdicts import Verdict, VerdictKind
 
 from .details import as_document, details_of
 
 if TYPE_CHECKING:
     from trimtab.settings import Settings
 
-    from .worker import Monitor
+    from .watching import Watch
 
 _SHOWN = 10  # verdicts a model
+_DELIVERY_SECONDS = 30.0  # what is not delivered by then stays in the outbox
 _COLOURS = {
     VerdictKind.STABLE: "green",
     VerdictKind.DRIFT: "yellow",
@@ -44,38 +47,40 @@ def watch(settings: "Settings", model: str | None, once: bool, as_json: bool) ->
     for name in models:
         settings.model(name)  # an unknown name must not wait for the imports below
 
-    from .worker import open_monitor, run
+    from .worker import open_delivery, open_monitor, run
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING if once else logging.INFO)
     if not once:
         run(settings, models)
         return
-    monitor = open_monitor(settings, models)
-    verdicts = {name: _judge(monitor, name) for name in models}
-    monitor.delivery.step()
+    delivery, monitor = open_delivery(settings), open_monitor(settings, models)
+    verdicts = {watched.model: _judge(watched) for watched in monitor.watches}
+    delivery.drain(_DELIVERY_SECONDS)
     if as_json:
         click.echo(as_document(verdicts))
     else:
-        for name, found in verdicts.items():
-            _show(name, found)
+        for watched in monitor.watches:
+            _show(watched, verdicts[watched.model])
     if any(found and not found[0].is_well for found in verdicts.values()):
         raise SystemExit(ExitCode.REFUSED)
 
 
-def _judge(monitor: "Monitor", model: str) -> Sequence[Verdict]:
-    watched = next(watch for watch in monitor.watches if watch.model == model)
+def _judge(watched: "Watch") -> Sequence[Verdict]:
     while watched.step():
         pass
     with watched.database.transaction() as stores:
-        return stores.verdicts.recent(model, limit=_SHOWN)
+        return stores.verdicts.recent(watched.model, limit=_SHOWN)
 
 
-def _show(model: str, verdicts: Sequence[Verdict]) -> None:
-    if not verdicts:
-        console.print(f"{model}: no window is closed yet", markup=False)
-        return
-    console.print(table_of(model, verdicts))
-    console.print(details_of(verdicts[0]))
+def _show(watched: "Watch", verdicts: Sequence[Verdict]) -> None:
+    if verdicts:
+        console.print(table_of(watched.model, verdicts))
+        console.print(details_of(verdicts[0]))
+    else:
+        console.print(f"{watched.model}: no window is closed yet", markup=False)
+    for column, factor in sorted(watched.sensitivity().items()):
+        told = f"{column}: marked false before; its share of the false-alarm budget is {factor:g}"
+        console.print(f"  {told} of the usual (trimtab incident list)", style="dim", markup=False)
 
 
 def table_of(model: str, verdicts: Sequence[Verdict]) -> Table:
@@ -105,7 +110,7 @@ def _columns(verdict: Verdict, *, most: int = 4) -> str:
 def _quality(quality: Quality | None) -> str:
     if quality is None:
         return "-"
-    if quality.value is None:
-        return f"{quality.labelled} labels"
+    if quality.voice is None:
+        return said_of(quality)
     colour = "yellow" if quality.is_worse else "green"
-    return f"[{colour}]{quality.metric} {quality.value:.4f}[/] (limit {quality.limit:.4f})"
+    return f"[{colour}]{said_of(quality)}[/]"

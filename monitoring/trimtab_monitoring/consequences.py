@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from trimtab.policy.incidents import Steps, evidence, next_steps, situations, trigger_of
+from trimtab.policy.incidents import FAR_BACK, News, Step, next_steps, trigger_of
+from trimtab.policy.situations import evidence, situations
 from trimtab.ports import Stores
 from trimtab.records.incidents import Incident
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.requests import RetrainRequest
 from trimtab.records.verdicts import Verdict
-from trimtab.settings import ModelSettings
+from trimtab.settings import ModelSettings, MonitorSettings
 
-from .messages import opened_alert, resolved_alert
+from .messages import alert_of, ended_alert
 
 ACTOR = "monitoring"
 
@@ -23,12 +24,13 @@ def conclude(
     measured_again: Sequence[Verdict] = (),
     *,
     now: datetime,
+    link: str | None = None,
 ) -> None:
     """Write the verdicts of one window and all that follows from them; the champion's are first.
 
-    `measured_again` are verdicts on earlier windows for which labels have come since. Doing it
-    again for the same window changes nothing but the ledger: ids and alert keys come from the
-    window.
+    `measured_again` are verdicts on earlier windows for which labels have come since; `link` is
+    where people look. Doing it again for the same window changes nothing but the ledger: ids and
+    alert keys come from the window.
     """
     for event, judged in (("window measured", measured_again), ("window judged", verdicts)):
         for verdict in judged:
@@ -41,33 +43,65 @@ def conclude(
     if champion is None:
         return
     monitor = settings.monitor
-    recent = stores.verdicts.recent(newest.model, champion.version, limit=10 * monitor.n)
-    active = stores.incidents.active(newest.model)
-    steps = next_steps(recent, active, champion, k=monitor.k, n=monitor.n, now=now)
+    recent = stores.verdicts.recent(newest.model, champion.version, limit=FAR_BACK * monitor.n)
+    known = _known(stores, newest.model)
+    steps = next_steps(recent, known, champion, k=monitor.k, n=monitor.n, now=now)
     _write(stores, steps, now)
     is_current = champion.version == newest.version
     request = _ask(stores, settings, recent, now) if is_current else None
-    for incident in steps.opened:
-        stores.outbox.put(opened_alert(incident, newest, request))
+    _tell(stores, steps, newest, request, link=link, now=now)
 
 
-def settle(stores: Stores, model: str, *, now: datetime) -> None:
-    """Resolve what a newer champion has made past, without waiting for its first window."""
+def settle(
+    stores: Stores, model: str, monitor: MonitorSettings, *, now: datetime, link: str | None = None
+) -> None:
+    """Do what does not wait for a window: end what a newer champion has made past, end snoozes."""
     active = stores.incidents.active(model)
     if active:
         champion = stores.promotions.current(model)
-        _write(stores, next_steps([], active, champion, k=1, n=1, now=now), now)
+        steps = next_steps([], active, champion, k=monitor.k, n=monitor.n, now=now)
+        _write(stores, steps, now)
+        _tell(stores, steps, None, None, link=link, now=now)
 
 
-def _write(stores: Stores, steps: Steps, now: datetime) -> None:
-    for incident in steps.resolved:
+def _known(stores: Stores, model: str) -> list[Incident]:
+    """List the newest incidents, with all that are not over."""
+    recent = {incident.id: incident for incident in stores.incidents.recent(model)}
+    return list({**recent, **{i.id: i for i in stores.incidents.active(model)}}.values())
+
+
+def _write(stores: Stores, steps: Sequence[Step], now: datetime) -> None:
+    over_first = sorted(steps, key=lambda step: not step.incident.state.is_over)
+    for step in over_first:  # one that ends makes room for the next of its situation
+        incident = step.incident
         stores.incidents.save(incident)
-        stores.outbox.put(resolved_alert(incident))
-        reasons = (incident.resolution or "",)
-        _record(stores, "incident resolved", incident.model, incident.id, reasons, now)
-    for incident in steps.opened:
-        stores.incidents.save(incident)
-        _record(stores, "incident opened", incident.model, incident.id, incident.evidence, now)
+        if step.news is News.RESOLVED:
+            reasons: Sequence[str] = (incident.resolution or "",)
+        elif step.news in (News.OPENED, News.CAME_BACK):
+            reasons = incident.evidence
+        else:
+            reasons = (f"{incident.severity}: shown by {incident.showing} windows",)
+        if step.news is not None:
+            event = f"incident {step.news}"
+            _record(stores, event, incident.model, incident.id, reasons, now)
+
+
+def _tell(
+    stores: Stores,
+    steps: Sequence[Step],
+    newest: Verdict | None,
+    request: RetrainRequest | None,
+    *,
+    link: str | None,
+    now: datetime,
+) -> None:
+    for step in steps:
+        incident = step.incident
+        if step.news is News.RESOLVED:
+            stores.outbox.put(ended_alert(incident, link=link, now=now))
+        elif step.news is not None:
+            alert = alert_of(step.news, incident, newest, request, link=link, now=now)
+            stores.outbox.put(alert)
 
 
 def _ask(

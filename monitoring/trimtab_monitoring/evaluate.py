@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import numpy as np
 import pandas as pd
 
 from trimtab.policy.drift.adding import readings_of, sum_up
 from trimtab.policy.drift.broken import Sample
 from trimtab.policy.drift.judging import judge
 from trimtab.policy.summaries import Floats, Readings
+from trimtab.policy.time_order import seconds_of
 from trimtab.records.evidence import Evidence
 from trimtab.records.labels import Label
 from trimtab.records.logged import LoggedRows
+from trimtab.records.quality import Quality
 from trimtab.records.sums import WindowSums
 from trimtab.records.verdicts import Verdict
 from trimtab.records.windows import Window
@@ -77,7 +78,7 @@ def judge_frame(
 ) -> Judgement:
     """Judge a frame of inputs and `(output)`; `rows` are the answers that it belongs to."""
     reference, types = version.reference, version.types
-    seconds = seconds_of(rows)
+    seconds = _seconds(rows)
     shown = frame.drop(columns=[name for name in beside.withheld if name in frame])
     readings = readings_of(shown, reference, types, seconds)
     sums = sum_up(readings, reference, len(frame), seconds)
@@ -100,7 +101,7 @@ def judge_frame(
         rows=len(frame),
         rows_needed=reference.rows_needed,
         findings=judged.findings,
-        quality=(measure(version.contract, reference, rows, beside.labels) if len(rows) else None),
+        quality=_quality(version, rows, frame, beside),
         refused=refused,
         judged_at=now,
         evidence=judged.evidence,
@@ -108,12 +109,24 @@ def judge_frame(
     return Judgement(verdict=verdict, sums=sums, readings=readings)
 
 
-def seconds_of(rows: pd.DataFrame) -> Floats | None:
+def _seconds(rows: pd.DataFrame) -> Floats | None:
     """Give the rows' event times in seconds since 1970; None where they are not known."""
-    if "time" not in rows or rows["time"].empty:
+    return seconds_of(rows["time"]) if "time" in rows and len(rows) else None
+
+
+def _quality(
+    version: WatchedVersion, rows: pd.DataFrame, frame: pd.DataFrame, beside: Beside
+) -> Quality | None:
+    if rows.empty:
         return None
-    times = pd.to_datetime(rows["time"], utc=True).astype("datetime64[ns, UTC]")
-    return np.asarray(times.astype("int64").to_numpy() / 1e9)
+    return measure(
+        version.contract,
+        version.reference,
+        rows,
+        frame,
+        beside.labels,
+        withheld=beside.withheld,
+    )
 
 
 def _no_rows() -> pd.DataFrame:

@@ -7,11 +7,11 @@ import pandas as pd
 
 from trimtab.policy.drift.adding import readings_of
 from trimtab.policy.summaries import Readings
+from trimtab.policy.time_order import seconds_of
 from trimtab.ports import InferenceLog
 from trimtab.records.verdicts import Verdict
 from trimtab.records.windows import Window
 
-from .evaluate import seconds_of
 from .version_files import WatchedVersion, frame_of
 
 MOST_ROWS = 20_000
@@ -34,7 +34,7 @@ def read_past(
         return {}
     answers = pd.concat(rows, ignore_index=True)
     frame = frame_of(watched.contract, answers, pd.concat(inputs, ignore_index=True))
-    return readings_of(frame, watched.reference, watched.types, seconds_of(answers))
+    return readings_of(frame, watched.reference, watched.types, seconds_of(answers["time"]))
 
 
 def stretches(window: Window, rows: int) -> Iterator[tuple[datetime, datetime]]:

@@ -2,9 +2,11 @@
 
 from xml.etree.ElementTree import Element
 
+from trimtab.policy.quality_words import evidence_of, said_of
 from trimtab.records.endpoints import EndpointStatus
+from trimtab.records.quality import Quality
 from trimtab.records.reference import OUTPUT, Reference, Season
-from trimtab.records.verdicts import Finding, Quality, Verdict, VerdictKind
+from trimtab.records.verdicts import Finding, Verdict, VerdictKind
 
 from .markup import element, named, printable
 
@@ -93,11 +95,7 @@ def _capture(endpoint: EndpointStatus) -> str:
 def _quality(quality: Quality | None) -> str:
     if quality is None:
         return "the version promised none"
-    of = f"{quality.labelled:,} labels, {quality.completeness:.0%} of the answers"
-    if quality.value is None:
-        return f"too few labels to measure {quality.metric} ({of})"
-    said = "worse than promised" if quality.is_worse else "as promised"
-    return f"{quality.metric} {quality.value:.4g}, {said} (limit {quality.limit:.4g}; {of})"
+    return printable("; ".join([said_of(quality), *evidence_of(quality)[1:]]), most=1000)
 
 
 def columns(verdict: Verdict) -> Element:

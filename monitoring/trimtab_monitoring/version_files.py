@@ -3,15 +3,25 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
+from trimtab.errors import ManifestError
 from trimtab.policy.summaries import Readings, read
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import from_json
-from trimtab.records.reference import OUTPUT, Reference
+from trimtab.records.reference import ANOMALY, DISTANCE, OUTPUT, Reference
 from trimtab.records.schema import ColumnType
+
+_OUTPUTS = {
+    Task.MULTICLASS: {OUTPUT: ColumnType.STRING},
+    Task.CLUSTERING: {OUTPUT: ColumnType.STRING, DISTANCE: ColumnType.DOUBLE},
+    Task.ANOMALY: {OUTPUT: ColumnType.DOUBLE, ANOMALY: ColumnType.BOOLEAN},
+}
+"""For all other tasks it is one number."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,39 +45,58 @@ class WatchedVersion:
 
     @property
     def types(self) -> dict[str, ColumnType]:
-        """The types of the inputs and of the output."""
+        """The types of the inputs and of what is watched of the answers."""
         inputs = {column.name: column.type for column in self.contract.schema.columns}
-        multiclass = self.contract.task is Task.MULTICLASS
-        return {**inputs, OUTPUT: ColumnType.STRING if multiclass else ColumnType.DOUBLE}
+        return {**inputs, **_OUTPUTS.get(self.contract.task, {OUTPUT: ColumnType.DOUBLE})}
 
 
 def load_version(version: str, folder: Path) -> WatchedVersion:
-    """Read the files of a version."""
+    """Read the files of a version. Raises ManifestError for those of an earlier Trimtab."""
+    try:
+        reference = from_json(Reference, (folder / "reference.json").read_bytes())
+    except ValidationError:
+        raise ManifestError(
+            f"The reference of version {version} is not of this Trimtab: `trimtab train` makes one."
+        ) from None
     return WatchedVersion(
         version=version,
         contract=from_json(Contract, (folder / "contract.json").read_bytes()),
-        reference=from_json(Reference, (folder / "reference.json").read_bytes()),
+        reference=reference,
         sample=pd.read_parquet(folder / "reference.parquet"),
     )
 
 
 def frame_of(contract: Contract, rows: pd.DataFrame, inputs: pd.DataFrame) -> pd.DataFrame:
-    """Put the model's output beside the inputs, as the reference summarises it."""
-    return inputs.assign(**{OUTPUT: _output(contract, rows)})
+    """Put what is watched of the answers beside the inputs, as the reference summarises it."""
+    return inputs.assign(**_watched(contract, rows))
 
 
-def _output(contract: Contract, rows: pd.DataFrame) -> "pd.Series[float] | pd.Series[str]":
+def _watched(contract: Contract, rows: pd.DataFrame) -> "dict[str, pd.Series[Any]]":
     match contract.task:
         case Task.BINARY:
-            return pd.Series(probabilities(rows, 2)[:, 1], index=rows.index)
+            return {OUTPUT: pd.Series(probabilities(rows, 2)[:, 1], index=rows.index)}
         case Task.MULTICLASS:
-            return rows["prediction"].map(lambda answer: _spelled(contract, answer))
+            return {OUTPUT: _names(contract, rows)}
         case Task.REGRESSION:
-            return rows["prediction"].astype(float)
+            return {OUTPUT: rows["prediction"].astype(float)}
+        case Task.CLUSTERING:
+            distances = probabilities(rows, len(contract.classes)).min(axis=1)
+            return {
+                OUTPUT: _names(contract, rows),
+                DISTANCE: pd.Series(distances, index=rows.index),
+            }
+        case Task.ANOMALY:
+            scores = rows["prediction"].astype(float)
+            is_anomaly = (scores > (contract.threshold or 0.0)).astype("boolean")
+            return {OUTPUT: scores, ANOMALY: is_anomaly.mask(scores.isna())}
+
+
+def _names(contract: Contract, rows: pd.DataFrame) -> "pd.Series[Any]":
+    return rows["prediction"].map(lambda answer: _spelled(contract, answer))
 
 
 def probabilities(rows: pd.DataFrame, classes: int) -> np.ndarray:
-    """Give the probabilities of the logged answers, rows by classes; NaN where there are none."""
+    """Give the probabilities of the logged answers, or distances, rows by classes; NaN for none."""
     table = np.full((len(rows), classes), np.nan)
     for row, found in enumerate(rows["probabilities"]):
         if found is not None and len(found) == classes:

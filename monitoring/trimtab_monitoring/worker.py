@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from trimtab.adapters.opening import (
@@ -20,7 +21,10 @@ from trimtab.adapters.opening import (
 from trimtab.errors import TrimtabError
 from trimtab.settings import Settings, load
 
-from .alerts import Delivery, resolve_urls
+from .addresses import read_addresses
+from .delivery import Delivery
+from .metrics import show_metrics
+from .sending import send_apart
 from .versions import Versions
 from .watching import Watch
 
@@ -28,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _POLL = 0.5
 _LONGEST_PAUSE = 30.0
+_LAST_SECONDS = 5.0  # for attempts under way at the end; the supervisor waits ten
 
 
 @dataclass(slots=True)
@@ -54,16 +59,14 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """All models under watch, and the outbox."""
+    """All models under watch."""
 
     watches: Sequence[Watch]
-    delivery: Delivery
     _patience: dict[str, Patience] = field(default_factory=dict)
 
     def step(self) -> bool:
         """Take one round; True when there was work, so that the next may follow at once."""
-        worked = [self._try(watch.model, watch.step) for watch in self.watches]
-        return any([*worked, self._try("alerts", self.delivery.step)])
+        return any([self._try(watch.model, watch.step) for watch in self.watches])
 
     def _try(self, name: str, work: Callable[[], object]) -> bool:
         """Do a part of the round; its failure must not stop the other parts."""
@@ -82,7 +85,6 @@ class Monitor:
 
 def open_monitor(settings: Settings, models: Sequence[str]) -> Monitor:
     """Put the monitor of these models together."""
-    urls = tuple(resolve_urls(settings.project.alerts.urls, os.environ))
     database, registry = open_database(settings), open_registry(settings)
     clock, inference_log = open_clock(settings), open_log(settings)
     versions = Versions(registry=registry, home=settings.home)
@@ -96,22 +98,57 @@ def open_monitor(settings: Settings, models: Sequence[str]) -> Monitor:
             inference_log=inference_log,
             versions=versions,
             reports=reports,
+            mlflow_url=settings.project.alerts.mlflow_url or settings.tracking_uri,
         )
         for model in models
     ]
-    return Monitor(watches, Delivery(database=database, clock=clock, urls=urls))
+    return Monitor(watches)
+
+
+def open_delivery(settings: Settings) -> Delivery:
+    """Put together what delivers alerts. Raises SettingsError when an address cannot be used."""
+    alerts, secret = settings.project.alerts, settings.environment.webhook_key
+    return Delivery(
+        database=open_database(settings),
+        clock=open_clock(settings),
+        addresses=read_addresses(
+            alerts.urls, os.environ, secret.get_secret_value() if secret else None
+        ),
+        send=partial(send_apart, allow_private=alerts.allow_private),
+    )
 
 
 def run(settings: Settings, models: Sequence[str]) -> None:
-    """Watch until the process is told to end."""
+    """Watch, and deliver alerts beside it, until the process is told to end."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    delivery = open_delivery(settings)
     monitor = open_monitor(settings, models)
+    show_metrics(settings, models)
+    courier = threading.Thread(target=_deliver, args=(delivery, ended), daemon=True)
+    courier.start()
     log.info("watching %s", ", ".join(models))
     while not ended.is_set():
         if not monitor.step():
             ended.wait(_POLL)
+    courier.join(_LAST_SECONDS)
+
+
+def _deliver(delivery: Delivery, ended: threading.Event) -> None:
+    """Deliver what comes; a slow receiver must not keep windows from being judged."""
+    patience = Patience()
+    while not ended.wait(_POLL):
+        if not patience.is_over:
+            continue
+        try:
+            delivery.step()
+        except Exception:  # this is the edge: whatever it was, it is logged and tried again
+            log.exception("alerts: this round failed")
+            patience.failed()
+        else:
+            patience.succeeded()
+    delivery.finish(_LAST_SECONDS)
 
 
 def main() -> None:

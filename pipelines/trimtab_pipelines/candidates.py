@@ -6,20 +6,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.cluster import KMeans
+from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier, XGBRegressor
 
 from trimtab.adapters.predictor import raw_output
 from trimtab.records.contracts import Contract
-from trimtab.settings.project import Candidate, Metric
+from trimtab.settings.project import Candidate, Metric, TrainSettings
 
+from .clusters import fit_clusters, refit_clusters
 from .preparation import for_linear, for_trees
 
 _MOST_TREES = 500
 _PATIENCE = 10
 """Trees without a gain on the validation rows after which no more are grown."""
-_TELLING = ("C", "alpha", "max_iter", "tol", "learning_rate", "max_depth", "max_bin", "objective")
+_TELLING = (
+    *("C", "alpha", "max_iter", "tol", "learning_rate", "max_depth", "max_bin", "objective"),
+    *("n_clusters", "max_samples"),
+)
 """The learners' settings that are worth logging."""
 _LOGISTIC: dict[str, Any] = {"C": 1.0, "max_iter": 300, "tol": 1e-3}
 _TREES: dict[str, Any] = {
@@ -50,7 +56,7 @@ class Recipe:
     candidate: Candidate
     contract: Contract
     metric: Metric
-    seed: int
+    train: TrainSettings
 
     def fit(self, inputs: pd.DataFrame, truth: np.ndarray, fitted: int) -> Learned:
         """Fit on the first `fitted` rows; the rest only tells trees when to stop growing."""
@@ -58,22 +64,27 @@ class Recipe:
         pipeline = self._build(older)
         prepare, learner = pipeline[:-1], pipeline[-1]
         known, new = prepare.fit_transform(older), prepare.transform(inputs.iloc[fitted:])
-        if self.candidate == "xgboost":
+        if self.candidate == "kmeans":
+            fit_clusters(learner, known, self.train)
+        elif self.candidate == "xgboost":
             learner.set_params(early_stopping_rounds=_PATIENCE)
             learner.fit(known, truth[:fitted], eval_set=[(new, truth[fitted:])], verbose=False)
         else:
             learner.fit(known, truth[:fitted])
-        output = [raw_output(learner, prepared) for prepared in (known, new)]
+        output = [raw_output(learner, prepared, self.contract.task) for prepared in (known, new)]
         return Learned(pipeline=pipeline, output=np.concatenate(output))
 
-    def refit(self, earlier: Pipeline, inputs: pd.DataFrame, truth: np.ndarray) -> Learned:
-        """Fit anew on all rows; trees grow to the size that was found best before."""
+    def refit(self, earlier: Pipeline, inputs: pd.DataFrame, truth: np.ndarray) -> Pipeline:
+        """Fit anew on all rows; trees grow to the size that was found best before.
+
+        Clusters are as many as before, and bear the same numbers.
+        """
         fresh = self._build(inputs)
         if trees := trees_of(earlier):
             fresh[-1].set_params(n_estimators=trees)
-        known = fresh[:-1].fit_transform(inputs)
-        fresh[-1].fit(known, truth)
-        return Learned(pipeline=fresh, output=raw_output(fresh[-1], known))
+        if self.candidate == "kmeans":
+            return refit_clusters(earlier, fresh, inputs)
+        return fresh.fit(inputs, truth)
 
     def _build(self, inputs: pd.DataFrame) -> Pipeline:
         """Make preparation and learner in one, so that training and serving cannot differ."""
@@ -83,14 +94,26 @@ class Recipe:
             case "logistic":
                 prepare, learner = for_linear(schema, inputs), LogisticRegression(**_LOGISTIC)
             case "ridge":
-                prepare, learner = for_linear(schema, inputs), Ridge(random_state=self.seed)
+                prepare, learner = for_linear(schema, inputs), Ridge(random_state=self.train.seed)
             case "xgboost":
                 prepare, kinds = for_trees(schema, inputs)
                 learner = self._trees(kinds)
+            case "kmeans":
+                # A mark for what is rarely missing would stand further apart than all clusters.
+                prepare = for_linear(schema, inputs, marks_gaps=False)
+                learner = self._clusters()
+            case "isolation_forest":
+                prepare = for_linear(schema, inputs)
+                learner = IsolationForest(random_state=self.train.seed)
         return Pipeline([("prepare", prepare), ("learn", learner)])
 
+    def _clusters(self) -> KMeans:
+        chosen = self.train.clusters
+        found = {} if chosen == "auto" else {"n_clusters": chosen}
+        return KMeans(n_init=4, random_state=self.train.seed, **found)
+
     def _trees(self, kinds: list[str]) -> Any:
-        shared: dict[str, Any] = {**_TREES, "feature_types": kinds, "random_state": self.seed}
+        shared: dict[str, Any] = {**_TREES, "feature_types": kinds, "random_state": self.train.seed}
         if self.contract.task.is_classification:
             stop = "logloss" if len(self.contract.classes) == 2 else "mlogloss"
             return XGBClassifier(eval_metric=stop, **shared)

@@ -28,9 +28,9 @@ class Checked:
     contract: Contract
     inputs: pd.DataFrame
     labels: "pd.Series[Any]"
-    """The target as the source has it."""
+    """The target as the source has it; empty values where the task has none."""
     truth: np.ndarray
-    """The target as the learner takes it: the index of the class, or the number."""
+    """The target as the learner takes it: the index of the class, or the number; else NaN."""
     notes: tuple[str, ...]
     """What is odd and yet no reason to refuse."""
 
@@ -45,18 +45,19 @@ def check(rows: pd.DataFrame, fitted: int, model_name: str, model: ModelSettings
             f"{len(rows)} labelled rows are too few to train on; at least {_MIN_ROWS} are needed "
             "before the rows that are kept for the gate."
         )
-    labels = rows[model.target]
+    labels = _labels(rows, model)
     contract = Contract(
         model=model_name,
         task=model.task,
-        target=model.target,
+        target=model.target or "",
         schema=infer_schema(_inputs(rows, model)),
         classes=_classes(labels, model) if model.task.is_classification else (),
     )
     inputs = coerce(rows, contract.schema).reset_index(drop=True)
     truth = _truth(contract, labels, fitted)
     notes = [note for name in inputs if (note := _check_input(str(name), inputs[name]))]
-    _check_leakage(inputs, truth, contract)
+    if contract.task.has_labels:
+        _check_leakage(inputs, truth, contract)
     return Checked(
         contract=contract,
         inputs=inputs,
@@ -64,6 +65,12 @@ def check(rows: pd.DataFrame, fitted: int, model_name: str, model: ModelSettings
         truth=truth,
         notes=tuple(notes),
     )
+
+
+def _labels(rows: pd.DataFrame, model: ModelSettings) -> "pd.Series[Any]":
+    if model.target is None:
+        return pd.Series(np.nan, index=rows.index)
+    return rows[model.target]
 
 
 def _inputs(rows: pd.DataFrame, model: ModelSettings) -> pd.DataFrame:
@@ -80,7 +87,7 @@ def _inputs(rows: pd.DataFrame, model: ModelSettings) -> pd.DataFrame:
 
 
 def _classes(labels: "pd.Series[Any]", model: ModelSettings) -> tuple[bool | int | str, ...]:
-    target = model.target
+    target = str(model.target)
     kind = pd.api.types.infer_dtype(labels, skipna=True)
     values = pd.unique(labels.astype(object))
     if kind in ("floating", "mixed-integer-float"):
@@ -103,6 +110,8 @@ def _classes(labels: "pd.Series[Any]", model: ModelSettings) -> tuple[bool | int
 
 
 def _truth(contract: Contract, labels: "pd.Series[Any]", fitted: int) -> np.ndarray:
+    if not contract.task.has_labels:
+        return labels.to_numpy(dtype=float)
     if contract.task.is_classification:
         truth = class_indices(contract, labels.to_numpy(dtype=object)).astype(int)
         counts = np.bincount(truth[:fitted], minlength=len(contract.classes))

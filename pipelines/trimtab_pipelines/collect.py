@@ -27,7 +27,9 @@ def known_rows(rows: pd.DataFrame, model: ModelSettings, until: datetime) -> pd.
     Without a `time` column the given order is the order of time.
     """
     _check_columns(rows, model)
-    known = rows[model.target].notna()
+    known = pd.Series(True, index=rows.index)
+    if model.target is not None:
+        known &= rows[model.target].notna()
     for name in filter(None, (model.time, model.label_time)):
         rows = rows.assign(**{name: _moments(rows[name], name, may_lack=name == model.label_time)})
     if model.time is not None:

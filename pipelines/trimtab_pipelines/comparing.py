@@ -25,6 +25,7 @@ from .contest import find_version
 from .live_losses import judge_live
 from .logged_answers import (
     asked,
+    callers_of,
     is_first_row,
     masks_of,
     recorded,
@@ -158,18 +159,18 @@ class Comparing:
         """Add the rows that one version answered, with what the other says of them."""
         rows = logged.rows
         contract = pair.named(version).predictor.contract
-        said, seconds = recorded(contract, rows), seconds_of(rows)
+        said, callers = recorded(contract, rows), callers_of(rows, tally.plan.caller_groups)
         if self._can_ask(trial, pair):
             other = asked(pair.other(version).predictor, logged.inputs)
             answers = (said, other) if version == trial.champion else (other, said)
             masks = masks_of(tally.plan, logged.inputs)
-            tally = with_pairs(tally, seconds, *answers, masks)
+            tally = with_pairs(tally, seconds_of(rows), *answers, masks)
         first = is_first_row(rows)
         stood_in = np.array([tells_of_failure(d, trial.challenger) for d in rows["detail"]], bool)
         tally = with_served(
             tally,
             version,
-            seconds=seconds,
+            callers=callers,
             said=said,
             latencies=rows["latency_us"].to_numpy(dtype=float)[first & ~stood_in],
             requests=int(first.sum()),
@@ -179,7 +180,7 @@ class Comparing:
             tally = with_served(
                 tally,
                 trial.challenger,
-                seconds=seconds[:0],
+                callers=callers[:0],
                 said=said.only(np.zeros(len(rows), dtype=bool)),
                 latencies=(),
                 requests=0,

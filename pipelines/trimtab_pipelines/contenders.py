@@ -17,6 +17,7 @@ from trimtab.records.versions import ModelVersion
 from trimtab.settings import Home
 
 from .signature import require_signature
+from .unlabelled import NoStructure
 
 
 class NotItselfError(ManifestError):
@@ -35,8 +36,8 @@ class Contender:
 
     version: ModelVersion
     predictor: Predictor
-    baseline: "Baseline"
-    """What knows only the labels that the version was trained on."""
+    baseline: "Baseline | NoStructure"
+    """What knows only the labels that the version was trained on; or nothing, without labels."""
 
     def losses(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> np.ndarray:
         """Give each row's loss."""
@@ -104,7 +105,13 @@ def load_contender(
     report = replay_golden(folder, predictor)
     if not report.matches:
         raise NotItselfError(version, report.message)
-    labels = pd.read_parquet(folder / "reference.parquet", columns=[LABEL])[LABEL]
-    return Contender(
-        version=version, predictor=predictor, baseline=Baseline.of(predictor.contract, labels)
-    )
+    needed = [LABEL] if predictor.contract.task.has_labels else predictor.contract.schema.names
+    sample = pd.read_parquet(folder / "reference.parquet", columns=needed)
+    return Contender(version=version, predictor=predictor, baseline=baseline_of(predictor, sample))
+
+
+def baseline_of(predictor: Predictor, sample: pd.DataFrame) -> Baseline | NoStructure:
+    """Make what a first version must beat, of rows that it was trained on."""
+    if predictor.contract.task.has_labels:
+        return Baseline.of(predictor.contract, sample[LABEL])
+    return NoStructure(predictor=predictor, sample=sample)

@@ -20,6 +20,7 @@ def describe(
     model: ModelSettings,
 ) -> str:
     """Write data, candidates and metrics of a version down."""
+    known = "only the labels" if model.task.has_labels else "of nothing to find"
     span = f", {snapshot.first[:10]} to {snapshot.last[:10]}" if snapshot.first else ""
     lines = [
         f"**{chosen.name}**, chosen of {len(candidates)} by {model.metric} on validation rows.",
@@ -29,7 +30,7 @@ def describe(
         f"{snapshot.rows - split.fitted:,} to validate.",
         f"- Trained until {split.trained_until:%Y-%m-%d %H:%M} UTC; {len(split.gate):,} newer rows "
         "are kept for the gate.",
-        f"- The baseline, which knows only the labels, has {model.metric} {baseline:.4f}.",
+        f"- The baseline, which knows {known}, has {model.metric} {baseline:.4f}.",
         "",
         f"| candidate | {model.metric}, validation | training | gap |",
         "| --- | --- | --- | --- |",

@@ -14,6 +14,7 @@ from trimtab.settings.project import Candidate, ModelSettings
 
 from .candidates import Recipe
 from .check import Checked
+from .unlabelled import settled
 
 _HERE = DeviceChoice(device="cpu", note="CPU, where it was trained")
 
@@ -24,6 +25,8 @@ class Fitted:
 
     recipe: Recipe
     pipeline: Pipeline
+    contract: Contract
+    """What the fit has settled included."""
     answers: Answers
     """For training and validation rows, in their order."""
     losses: np.ndarray
@@ -58,7 +61,7 @@ def fit_candidates(
     found = []
     for name in model.candidates:
         recipe = Recipe(
-            candidate=name, contract=checked.contract, metric=model.metric, seed=model.train.seed
+            candidate=name, contract=checked.contract, metric=model.metric, train=model.train
         )
         candidate = _fit(recipe, checked, fitted)
         progress(
@@ -76,14 +79,20 @@ def predictor_of(contract: Contract, pipeline: Pipeline) -> Predictor:
 
 def _fit(recipe: Recipe, checked: Checked, fitted: int) -> Fitted:
     learned = recipe.fit(checked.inputs, checked.truth, fitted)
-    answers = answers_of(checked.contract, learned.output)
+    contract = settled(checked.contract, learned.output[:fitted], recipe.train)
+    answers = answers_of(contract, learned.output)
     found = losses(
         recipe.metric,
-        checked.contract,
+        contract,
         answers.probabilities,
         answers.predictions,
         checked.labels.to_numpy(dtype=object),
     )
     return Fitted(
-        recipe=recipe, pipeline=learned.pipeline, answers=answers, losses=found, fitted=fitted
+        recipe=recipe,
+        pipeline=learned.pipeline,
+        contract=contract,
+        answers=answers,
+        losses=found,
+        fitted=fitted,
     )

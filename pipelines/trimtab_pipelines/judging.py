@@ -33,10 +33,11 @@ def judge(
     """
     versions = [c.version for c in (challenger, champion) if c is not None]
     trial = unseen(settings, rows, *versions)
-    trial = trial[trial[settings.target].notna()]
+    if settings.target is not None:
+        trial = trial[trial[settings.target].notna()]
     if trial.empty:
         raise NoTrialRowsError(version.version for version in versions)
-    labels = trial[settings.target]
+    labels = _labels(settings, trial)
     defender = champion or challenger.baseline
     return compare(
         defender.losses(settings.metric, trial, labels),
@@ -48,6 +49,12 @@ def judge(
         min_rows=settings.gate.min_rows,
         seed=settings.train.seed,
     )
+
+
+def _labels(settings: ModelSettings, rows: pd.DataFrame) -> "pd.Series[Any]":
+    if settings.target is None:
+        return pd.Series(np.nan, index=rows.index)
+    return rows[settings.target]
 
 
 def blocks_of(settings: ModelSettings, rows: pd.DataFrame) -> np.ndarray:

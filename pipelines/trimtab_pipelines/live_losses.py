@@ -6,6 +6,7 @@ import numpy as np
 
 from trimtab.policy.block_sums import doublings
 from trimtab.policy.gate import compare
+from trimtab.policy.labelling import labels_of_rows, named
 from trimtab.policy.losses import losses
 from trimtab.policy.said import Said
 from trimtab.ports import InferenceLog
@@ -70,14 +71,15 @@ def _labelled(
     logged: LoggedRows,
 ) -> list[_Losses]:
     """Give the losses on the rows that one side answered; an empty list without labels."""
-    keys = logged.rows["key"].fillna(logged.rows["prediction_id"])
+    keys, ids = logged.rows["key"].tolist(), logged.rows["prediction_id"].tolist()
     with bench.database.transaction() as stores:
-        labels = stores.labels.get(trial.model, keys.tolist())
-    known = np.array([key in labels for key in keys], dtype=bool)
-    if not known.any():
+        told = stores.labels.get(trial.model, named(keys, ids))
+    labels = labels_of_rows(keys, ids, told)
+    known = np.array([label is not None for label in labels], dtype=bool)
+    if not known.any() or not sides[0].predictor.contract.task.has_labels:
         return []
     rows, inputs = logged.rows[known], logged.inputs[known]
-    truth = np.array([labels[key].value for key in keys[known]], dtype=object)
+    truth = np.array([label.value for label in labels if label is not None], dtype=object)
     settings = bench.settings.model(trial.model)
     found = []
     for at, contender in enumerate(sides):

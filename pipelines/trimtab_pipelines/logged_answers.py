@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from trimtab.adapters.predictor import Answers, Predictor
+from trimtab.policy.routing import caller, group_of
 from trimtab.policy.said import Said
 from trimtab.records.contracts import Contract
 from trimtab.records.tallies import Plan
@@ -76,3 +77,15 @@ def spell(values: "pd.Series[Any]") -> "pd.Series[Any]":
 def is_first_row(rows: pd.DataFrame) -> np.ndarray:
     """Tell which rows stand for their request: one each, in whatever batch it is read."""
     return rows["prediction_id"].str.endswith("-0").to_numpy(dtype=bool)
+
+
+def callers_of(rows: pd.DataFrame, groups: int) -> np.ndarray:
+    """Give the group of whoever asked for each row: a request goes by its first key."""
+    first = rows["key"].replace("", None).groupby(rows["request_id"]).transform("first")
+    keys = [key if isinstance(key, str) else None for key in first]
+    known: dict[str, int] = {}
+    found = []
+    for key, request in zip(keys, rows["request_id"], strict=True):
+        who = caller([key], request)
+        found.append(known[who] if who in known else known.setdefault(who, group_of(who, groups)))
+    return np.array(found, dtype=np.int64)

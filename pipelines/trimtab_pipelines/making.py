@@ -1,58 +1,137 @@
 """Make a version out of the chosen candidate: the final fit, its reference, and its folder."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from mlflow.models import Model
 
-from trimtab.adapters.predictor import answers_of
-from trimtab.policy.reference import build_reference, promise_quality
+from trimtab.policy.estimating import Answered
+from trimtab.policy.losses import numbers
+from trimtab.policy.promises import promise_quality
+from trimtab.policy.reference import build_reference
+from trimtab.policy.slicing import find_slices, masks
 from trimtab.records.reference import Reference
+from trimtab.records.schema import Column, ColumnType, Schema
 from trimtab.settings.project import ModelSettings
 
 from .check import Checked
+from .estimating import KnownRows, fit_estimator
 from .fitting import Fitted
+from .held_out import HeldOut
 from .requirements import pinned_requirements
 from .split import Split
-from .version_folder import watched_output, write_evidence, write_model
+from .version_folder import watched_beside, watched_output, write_evidence, write_model
 
 
 def make_version(
-    folder: Path, best: Fitted, checked: Checked, split: Split, model: ModelSettings, about: Model
+    folder: Path,
+    best: Fitted,
+    held_out: HeldOut,
+    checked: Checked,
+    split: Split,
+    model: ModelSettings,
+    about: Model,
 ) -> str:
-    """Fit the best candidate on all rows and write its folder; gives the manifest's SHA-256."""
-    final = best.recipe.refit(best.pipeline, checked.inputs, checked.truth)
-    output = watched_output(checked.contract, answers_of(checked.contract, final.output))
-    write_model(folder, final.pipeline, checked, pinned_requirements(final.pipeline), about)
-    reference = _reference(best, checked, split, output, model)
-    return write_evidence(folder, final.pipeline, checked, reference, output, model.train.seed)
+    """Fit the best candidate on all rows and write its folder; gives the manifest's SHA-256.
+
+    What the monitor compares outputs with is `held_out`: a model is surer of rows that it has
+    seen, and honest traffic would look like drift beside those.
+    """
+    pipeline = best.recipe.refit(best.pipeline, checked.inputs, checked.truth)
+    if checked.contract.threshold is not None:
+        pipeline[-1].offset_ = -checked.contract.threshold  # for who asks scikit-learn's `predict`
+    output = watched_output(checked.contract, held_out.answers)
+    beside = watched_beside(checked.contract, held_out.answers)
+    write_model(folder, pipeline, checked, pinned_requirements(pipeline), about)
+    reference = _reference(best, held_out, checked, split, output, beside, model)
+    return write_evidence(folder, pipeline, checked, reference, output, beside, model.train.seed)
 
 
 def _reference(
-    best: Fitted, checked: Checked, split: Split, output: np.ndarray, model: ModelSettings
+    best: Fitted,
+    held_out: HeldOut,
+    checked: Checked,
+    split: Split,
+    output: np.ndarray,
+    beside: Mapping[str, np.ndarray],
+    model: ModelSettings,
 ) -> Reference:
     """Calibrate the limits; quality is promised from rows that the candidate did not know."""
     times = None if model.time is None else split.seen[model.time].reset_index(drop=True)
     watch, seed = model.monitor, model.train.seed
     rate = watch.false_alarms.per(watch.window)
     reference = build_reference(
-        checked.inputs,
+        checked.inputs.assign(**beside),
         output,
         times,
-        checked.contract.schema,
-        importance={},
+        _watched(checked.contract.schema, beside),
+        importance=held_out.importance,
         window=watch.window,
         false_alarms=rate,
         min_rows=watch.min_rows,
         seed=seed,
     )
+    if not model.task.has_labels:
+        return reference
+    hidden = model.capture.redacts(checked.contract.schema.names)
+    seen = checked.inputs.drop(columns=hidden)  # the log will not hold the others as they came
+    known = _known_rows(best, seen, checked.truth, split.fitted, times)
+    slices = find_slices(seen, checked.contract.schema, model.gate.slices)
     quality = promise_quality(
-        best.losses[split.fitted :],
-        None if times is None else times.iloc[split.fitted :],
+        known.losses,
+        known.times,
         metric=model.metric,
         window=watch.window,
         false_alarms=rate,
         seed=seed,
+        slices=masks(slices, known.answered.inputs, checked.contract.schema),
     )
-    return replace(reference, quality=quality)
+    estimator = fit_estimator(
+        checked.contract,
+        model.metric,
+        known,
+        window=watch.window,
+        false_alarms=rate,
+        seed=seed,
+    )
+    return replace(reference, quality=quality, estimator=estimator)
+
+
+def _known_rows(
+    best: Fitted,
+    inputs: pd.DataFrame,
+    truth: np.ndarray,
+    fitted: int,
+    times: "pd.Series[pd.Timestamp] | None",
+) -> KnownRows:
+    """Give the rows that the candidate was not fitted on."""
+    answers, rows = best.answers, slice(fitted, None)
+    count = len(best.losses) - fitted
+    is_number = answers.probabilities is None
+    answered = Answered(
+        inputs=inputs.iloc[rows],
+        predictions=numbers(answers.predictions[rows]) if is_number else np.full(count, np.nan),
+        probabilities=None if answers.probabilities is None else answers.probabilities[rows],
+    )
+    return KnownRows(
+        answered=answered,
+        truth=truth[rows],
+        losses=best.losses[rows],
+        times=None if times is None else times.iloc[rows],
+    )
+
+
+def _watched(schema: Schema, beside: Mapping[str, np.ndarray]) -> Schema:
+    """Add what is watched of the answers to the inputs: to a reference all are columns."""
+    added = [
+        Column(
+            name=name,
+            type=ColumnType.BOOLEAN if values.dtype == bool else ColumnType.DOUBLE,
+            required=True,
+        )
+        for name, values in beside.items()
+    ]
+    return Schema(columns=(*schema.columns, *added))

@@ -1,31 +1,33 @@
-"""The plots of a run: how good the chosen candidate is, and what it looks at."""
+"""The plots of a run, and a table: how good the chosen candidate is, and what it looks at."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import roc_curve
-from sklearn.pipeline import Pipeline
 
 from trimtab.records.contracts import Task
 
 from .check import Checked
 from .fitting import Fitted
+from .held_out import HeldOut
 
 _MOST_POINTS = 2_000
 _MOST_BARS = 20
 
 
-def draw(folder: Path, chosen: Fitted, checked: Checked) -> None:
-    """Draw the plots of the validation rows as PNG files."""
+def draw(folder: Path, chosen: Fitted, held_out: HeldOut, checked: Checked) -> None:
+    """Draw the plots of the validation rows as PNG files; importance is a table as well."""
     folder.mkdir()
     rows = slice(chosen.fitted, None)
     truth = checked.truth[rows]
-    if checked.contract.task is Task.REGRESSION:
+    if not checked.contract.task.has_labels:
+        _save(folder / "answers.png", lambda axes: _unlabelled(axes, held_out, checked))
+    elif checked.contract.task is Task.REGRESSION:
         predicted = np.asarray(chosen.answers.predictions, dtype=float)[rows]
         _save(folder / "predicted.png", lambda axes: _predicted(axes, truth, predicted))
     elif chosen.answers.probabilities is not None:
@@ -33,20 +35,10 @@ def draw(folder: Path, chosen: Fitted, checked: Checked) -> None:
         _save(folder / "calibration.png", lambda axes: _calibration(axes, is_right, sure))
         if len(np.unique(is_right)) == 2:
             _save(folder / "roc.png", lambda axes: _roc(axes, is_right, sure))
-    _save(folder / "importance.png", lambda axes: _importance(axes, chosen.pipeline))
-
-
-def importance(pipeline: Pipeline) -> dict[str, float]:
-    """Tell how much a learner makes of each prepared column, most first; the sum is 1."""
-    learner: Any = pipeline[-1]
-    if hasattr(learner, "get_booster"):
-        weights = np.asarray(learner.feature_importances_, dtype=float)
-    else:
-        weights = np.abs(np.atleast_2d(learner.coef_)).mean(axis=0)
-    total = weights.sum() or 1.0
-    names = [str(name).split("__", 1)[-1] for name in pipeline[:-1].get_feature_names_out()]
-    ordered = np.argsort(-weights, kind="stable")
-    return {names[i]: float(weights[i] / total) for i in ordered}
+    columns = pd.Series(held_out.importance, name="importance").rename_axis("column")
+    columns = columns.sort_values(ascending=False, kind="stable")
+    columns.to_csv(folder / "importance.csv")
+    _save(folder / "importance.png", lambda axes: _importance(axes, columns))
 
 
 def _sureness(
@@ -85,11 +77,23 @@ def _predicted(axes: Axes, truth: np.ndarray, predicted: np.ndarray) -> None:
     axes.set(xlabel="predicted", ylabel="actual", title="Predicted and actual")
 
 
-def _importance(axes: Axes, pipeline: Pipeline) -> None:
-    top = list(importance(pipeline).items())[:_MOST_BARS][::-1]
-    axes.barh([_plain(name) for name, _ in top], [share for _, share in top])
+def _unlabelled(axes: Axes, held_out: HeldOut, checked: Checked) -> None:
+    answers = np.asarray(held_out.answers.predictions, dtype=float)
+    if checked.contract.task is Task.CLUSTERING:
+        numbers, counts = np.unique(answers.astype(int), return_counts=True)
+        axes.bar([str(number) for number in numbers], counts)
+        axes.set(xlabel="cluster", ylabel="rows", title="Rows of each cluster")
+        return
+    axes.hist(answers, bins=50)
+    axes.axvline(checked.contract.threshold or 0.0, color="grey", linewidth=1)
+    axes.set(xlabel="score", ylabel="rows", title="How odd rows are")
+
+
+def _importance(axes: Axes, columns: "pd.Series[float]") -> None:
+    top = columns.head(_MOST_BARS)[::-1]
+    axes.barh([_plain(str(name)) for name in top.index], top.to_numpy())
     axes.tick_params(axis="y", labelsize=6)
-    axes.set(xlabel="share", title="What the model looks at")
+    axes.set(xlabel="share", title="What the answers rest on")
 
 
 def _plain(name: str) -> str:

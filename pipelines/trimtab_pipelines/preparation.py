@@ -18,13 +18,15 @@ _RAREST = 10
 _MOST_CATEGORIES = 200
 
 
-def for_linear(schema: Schema, inputs: pd.DataFrame) -> ColumnTransformer:
-    """Scale numbers, fill gaps and remember them, give each category a column of its own.
+def for_linear(
+    schema: Schema, inputs: pd.DataFrame, *, marks_gaps: bool = True
+) -> ColumnTransformer:
+    """Scale numbers, fill gaps and mark them, give each category a column of its own.
 
     Categories that are rare among the `inputs`, or come up later, are none of them.
     """
     numbers, flags, moments, texts = _groups(schema)
-    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    fill = SimpleImputer(strategy="median", add_indicator=marks_gaps, keep_empty_features=True)
     one_hot = OneHotEncoder(
         categories=[_categories(inputs[name]) for name in texts], handle_unknown="ignore"
     )

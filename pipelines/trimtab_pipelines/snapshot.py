@@ -62,7 +62,7 @@ def take_snapshot(checked: Checked, split: Split, model: ModelSettings, folder: 
     )
 
 
-def dataset_input(snapshot: Snapshot, split: Split, name: str, target: str) -> DatasetInput:
+def dataset_input(snapshot: Snapshot, split: Split, name: str, target: str | None) -> DatasetInput:
     """Describe the snapshot as an MLflow dataset."""
     first = split.seen.head(_ENOUGH)
     with warnings.catch_warnings():

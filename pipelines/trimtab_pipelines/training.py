@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,8 @@ from .collect import collect, known_rows
 from .description import describe
 from .facts import TRAINED_ROWS_TAG
 from .fitting import Fitted, fit_candidates
+from .folds import fit_folds
+from .held_out import hold_out
 from .making import make_version
 from .plots import draw
 from .requirements import code_version
@@ -72,7 +75,7 @@ def _train(
     run.log(params=_settings_of(model), tags=snapshot.tags)
     run.log_input(dataset_input(snapshot, split, name, model.target))
     candidates = fit_candidates(checked, split.fitted, model, say)
-    baseline = baseline_loss(checked, split.fitted, model)
+    baseline = baseline_loss(checked, candidates[0], model)
     for candidate in candidates:
         _log_candidate(run, candidate, checked, model)
     best = choose(candidates, baseline, model)
@@ -82,12 +85,15 @@ def _train(
         params={"candidate": best.name},
         metrics={**measured, "baseline": baseline},
     )
+    checked = replace(checked, contract=best.contract)
+    held_out = hold_out(fit_folds(best, checked), checked, model)
+    checked = replace(checked, contract=held_out.contract)
     with tempfile.TemporaryDirectory(prefix="trimtab-") as scratch:
-        draw(Path(scratch) / "plots", best, checked)
+        draw(Path(scratch) / "plots", best, held_out, checked)
         run.log_folder(Path(scratch) / "plots", "plots")
         model_id, location = run.open_model(name)
         about = Model(artifact_path=location, run_id=run.id, model_id=model_id)
-        sha256 = make_version(Path(scratch) / "model", best, checked, split, model, about)
+        sha256 = make_version(Path(scratch) / "model", best, held_out, checked, split, model, about)
         run.upload_model(model_id, Path(scratch) / "model")
     tags = _version_tags(snapshot, split, best, sha256, request_id)
     text = describe(best, candidates, measured, baseline, snapshot, split, model)

@@ -78,10 +78,10 @@ def remarks(trial: Trial, result: TrialResult) -> list[str]:
         for t in result.timings
     ]
     if result.groups is not None:
+        groups = result.groups
+        chance = "" if groups.by_chance is None else f", by chance about {groups.by_chance:.4f}"
         lines.append(
-            f"callers apart: distance {result.groups.distance:.4f}, by chance about "
-            f"{result.groups.by_chance:.4f}; {_moved(result.groups.shifts[0])}; "
-            "callers who come back make more differ by chance than these bounds allow for"
+            f"callers apart: distance {groups.distance:.4f}{chance}; {_moved(groups.shifts[0])}"
         )
     if result.tolerance is not None:
         lines.append(f"numbers agree when they differ by at most {result.tolerance:.4g}")

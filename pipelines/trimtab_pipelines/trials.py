@@ -12,7 +12,7 @@ from trimtab.errors import (
     TrimtabError,
 )
 from trimtab.ports import InferenceLog
-from trimtab.records.contracts import Contract
+from trimtab.records.contracts import Contract, Task
 from trimtab.records.promotions import Promotion
 from trimtab.records.trials import Trial, TrialKind
 from trimtab.records.versions import Alias
@@ -159,6 +159,8 @@ def unfit(champion: Contract, challenger: Contract, kind: TrialKind) -> str:
     """
     if (champion.task, champion.classes) != (challenger.task, challenger.classes):
         return "its answers are not in the words of the champion's (task and classes differ)"
+    if champion.task is Task.CLUSTERING:
+        return "clusters are found anew by each version: that two answers differ says nothing"
     inputs = {column.name: column for column in champion.schema.columns}
     for column in challenger.schema.columns:
         if inputs.get(column.name) is None:

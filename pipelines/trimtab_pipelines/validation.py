@@ -6,18 +6,24 @@ import numpy as np
 from sklearn.metrics import r2_score, roc_auc_score
 
 from trimtab.records.contracts import Task
+from trimtab.records.reference import LABEL
 from trimtab.settings.project import ModelSettings
 
 from .check import Checked
-from .contenders import Baseline
+from .contenders import baseline_of
 from .errors import NoCandidateError
-from .fitting import Fitted
+from .fitting import Fitted, predictor_of
 
 
-def baseline_loss(checked: Checked, fitted: int, model: ModelSettings) -> float:
-    """Give the loss, on the validation rows, of who knows only the labels of the training rows."""
-    baseline = Baseline.of(checked.contract, checked.labels.iloc[:fitted])
-    found = baseline.losses(
+def baseline_loss(checked: Checked, candidate: Fitted, model: ModelSettings) -> float:
+    """Give the loss, on the validation rows, of who knows only the labels of the training rows.
+
+    Without labels it is the candidate's own, were there nothing to find.
+    """
+    fitted = candidate.fitted
+    predictor = predictor_of(candidate.contract, candidate.pipeline)
+    sample = checked.inputs.assign(**{LABEL: checked.labels}).iloc[:fitted]
+    found = baseline_of(predictor, sample).losses(
         model.metric, checked.inputs.iloc[fitted:], checked.labels.iloc[fitted:]
     )
     return float(found.mean())
@@ -26,9 +32,12 @@ def baseline_loss(checked: Checked, fitted: int, model: ModelSettings) -> float:
 def choose(candidates: Sequence[Fitted], baseline: float, model: ModelSettings) -> Fitted:
     """Choose the candidate with the lowest validation loss within the overfitting guard.
 
-    Raises NoCandidateError when every candidate is beyond it.
+    Without labels there is nothing that could be learned by heart. Raises NoCandidateError when
+    every candidate is beyond it.
     """
     allowed = model.train.max_gap * baseline
+    if not model.task.has_labels:
+        allowed = np.inf
     sound = [c for c in candidates if np.isfinite(c.validation_loss) and c.gap <= allowed]
     if not sound:
         gaps = ", ".join(f"{c.name} {c.gap:.4g}" for c in candidates)
@@ -55,6 +64,10 @@ def metrics(candidate: Fitted, checked: Checked, metric: str) -> dict[str, float
 
 
 def _measures(candidate: Fitted, checked: Checked, rows: slice) -> dict[str, float]:
+    if candidate.contract.task is Task.CLUSTERING:
+        return _of_clusters(candidate, rows)
+    if candidate.contract.task is Task.ANOMALY:
+        return _of_scores(candidate, rows)
     truth = checked.truth[rows]
     if candidate.answers.probabilities is None:
         return _of_numbers(np.asarray(candidate.answers.predictions, dtype=float)[rows], truth)
@@ -73,4 +86,24 @@ def _of_numbers(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         "rmse": float(np.sqrt((error**2).mean())),
         "mae": float(np.abs(error).mean()),
         "r2": float(r2_score(truth, predicted)) if len(truth) > 1 else float("nan"),
+    }
+
+
+def _of_clusters(candidate: Fitted, rows: slice) -> dict[str, float]:
+    predictions = np.asarray(candidate.answers.predictions, dtype=int)[rows]
+    shares = np.bincount(predictions, minlength=len(candidate.contract.classes)) / len(predictions)
+    distances = candidate.answers.probabilities
+    assert distances is not None  # clusters have them
+    return {
+        "distance": float(distances[rows].min(axis=1).mean()),
+        "largest_cluster": float(shares.max()),
+        "smallest_cluster": float(shares.min()),
+    }
+
+
+def _of_scores(candidate: Fitted, rows: slice) -> dict[str, float]:
+    scores = np.asarray(candidate.answers.predictions, dtype=float)[rows]
+    return {
+        "anomaly_rate": float((scores > (candidate.contract.threshold or 0.0)).mean()),
+        "score": float(scores.mean()),
     }

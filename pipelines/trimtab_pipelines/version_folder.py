@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import mlflow.sklearn
@@ -16,7 +16,7 @@ from trimtab.adapters.manifest import write_manifest
 from trimtab.adapters.predictor import CONTRACT_FILE, TRUSTED, Answers, Predictor
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import to_json
-from trimtab.records.reference import LABEL, OUTPUT, Reference
+from trimtab.records.reference import ANOMALY, DISTANCE, LABEL, OUTPUT, Reference
 
 from .check import Checked
 from .errors import NoCandidateError
@@ -26,13 +26,17 @@ from .signature import signature_of
 _SAMPLE = 5_000
 _GOLDEN = 200
 _EXAMPLE = 5
+_ASKED_BY_MLFLOW = {
+    Task.REGRESSION: "predict",
+    Task.CLUSTERING: "transform",
+    Task.ANOMALY: "score_samples",  # the odder, the lower: scikit-learn's way round
+}
 
 
 def write_model(
     folder: Path, pipeline: Pipeline, checked: Checked, requirements: Sequence[str], about: Model
 ) -> None:
     """Write MLflow's files, in a format that runs no code when it is loaded."""
-    is_classification = checked.contract.task.is_classification
     # It misses pip, which environments made by uv do not have and the requirements do not need.
     logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -46,7 +50,7 @@ def write_model(
             signature=signature_of(checked.contract),
             input_example=_example(checked.inputs),
             pip_requirements=list(requirements),
-            pyfunc_predict_fn="predict_proba" if is_classification else "predict",
+            pyfunc_predict_fn=_ASKED_BY_MLFLOW.get(checked.contract.task, "predict_proba"),
         )
     (folder / CONTRACT_FILE).write_bytes(to_json(checked.contract, indent=2))
 
@@ -57,6 +61,7 @@ def write_evidence(
     checked: Checked,
     reference: Reference,
     output: np.ndarray,
+    beside: Mapping[str, np.ndarray],
     seed: int,
 ) -> str:
     """Write reference and golden rows, then the manifest; gives the manifest's SHA-256.
@@ -64,7 +69,9 @@ def write_evidence(
     Raises NoCandidateError when the written model answers otherwise than the fitted one.
     """
     (folder / "reference.json").write_bytes(to_json(reference, indent=2))
-    sample = checked.inputs.assign(**{OUTPUT: output, LABEL: _labels(checked)})
+    sample = checked.inputs.assign(**{OUTPUT: output, **beside})
+    if checked.contract.task.has_labels:
+        sample[LABEL] = _labels(checked)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(sample))[:_SAMPLE])
     sample.iloc[chosen].to_parquet(folder / "reference.parquet", index=False)
     golden = checked.inputs.iloc[golden_rows(checked.inputs)]
@@ -76,12 +83,21 @@ def write_evidence(
 
 
 def watched_output(contract: Contract, answers: Answers) -> np.ndarray:
-    """Give the output that the monitor watches: a probability, a class's name, or a number."""
+    """Give the output that the monitor watches: a probability, a name, or a number."""
     if contract.task is Task.BINARY and answers.probabilities is not None:
         return np.asarray(answers.probabilities[:, 1])
-    if contract.task is Task.MULTICLASS:
+    if contract.task in (Task.MULTICLASS, Task.CLUSTERING):
         return np.array([str(value) for value in answers.predictions], dtype=object)
     return np.asarray(answers.predictions, dtype=float)
+
+
+def watched_beside(contract: Contract, answers: Answers) -> dict[str, np.ndarray]:
+    """Give what else the monitor watches of the answers, as columns."""
+    if contract.task is Task.CLUSTERING and answers.probabilities is not None:
+        return {DISTANCE: answers.probabilities.min(axis=1)}
+    if contract.threshold is not None:
+        return {ANOMALY: np.asarray(answers.predictions, dtype=float) > contract.threshold}
+    return {}
 
 
 def golden_rows(inputs: pd.DataFrame) -> np.ndarray:

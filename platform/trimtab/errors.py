@@ -150,3 +150,21 @@ class DatabaseUnreachableError(TrimtabError):
 
 class DatabaseVersionError(TrimtabError):
     """The database was written by a newer Trimtab than this one."""
+
+
+class UnknownIncidentError(TrimtabError):
+    """An incident was named by an id that none has."""
+
+    def __init__(self, incident: str) -> None:
+        super().__init__(f"There is no incident {incident!r}. List them: trimtab incident list")
+        self.incident = incident
+
+
+class IncidentOverError(TrimtabError):
+    """Something was asked of an incident that has ended."""
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, incident: str, resolution: str | None) -> None:
+        super().__init__(f"Incident {incident} is over: {resolution or 'it was resolved'}.")
+        self.incident = incident

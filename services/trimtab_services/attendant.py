@@ -1,6 +1,7 @@
 """Looks after one model: its endpoint's processes, its captured requests, what is known of both."""
 
 import logging
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -16,12 +17,18 @@ from trimtab.settings import Settings
 from .bundle import read_contract, source_of
 from .chronicle import Happened, Standing
 from .keys import write_admission
+from .label_inbox import Inbox
+from .label_taking import LabelTaker
 from .listening import PATIENCE_SECONDS, listen
 from .nursery import Nursery
 from .reconcile import Keeper
+from .shipped_names import ShippedNames
 from .shipper import Shipper, ShipReport
 
 logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+"""Labels that could not be taken are not tried again before."""
 
 
 class Attendant:
@@ -56,8 +63,14 @@ class Attendant:
             admission = self._admit(stores)
         self._announced = known.version if known else None
         self._shipped_through = known.shipped_through if known else None
+        self._labels_at = 0.0
+        self._names = ShippedNames()
+        inbox, names = Inbox(settings.home.labels(model)), self._names
+        self._labels = LabelTaker(inbox, model, database, log, lambda: names.since)
         with ExitStack() as undoing:
-            self._shipper = Shipper(settings.home.spool(model), model, log, self._contract)
+            self._shipper = Shipper(
+                settings.home.spool(model), model, log, self._contract, shipped=names.add
+            )
             undoing.callback(self._shipper.close)
             write_admission(settings.home.keys(model), admission)  # before any process starts
             has_keys = bool(admission.keys)
@@ -90,6 +103,18 @@ class Attendant:
         else:
             self._troubles.pop("the books", None)
 
+    def take_labels(self) -> None:
+        """Take the labels that callers told, in a thread that may wait for the log."""
+        if time.monotonic() < self._labels_at:
+            return
+        try:
+            self._labels.step()
+        except Exception as error:
+            self._labels_at = time.monotonic() + _RETRY_SECONDS
+            self._complain("the labels", error)
+        else:
+            self._troubles.pop("the labels", None)
+
     def read(self) -> Admission:
         """Read what is wanted, and give whom the endpoint lets in."""
         with self._database.transaction() as stores:
@@ -103,11 +128,12 @@ class Attendant:
 
     def look(self) -> None:
         """Ship what was captured, and write down how things are."""
-        before = self._clock.now()
+        before, began = self._clock.now(), time.monotonic()
         report = self._shipper.ship()
         if report.pending_bytes == 0:
             self._shipped_through = before
         self._write(report)
+        self._names.noted(began)
 
     def finish(self, deadline: float, is_alone: bool = True) -> None:
         """Wait for the endpoint's end and ship what it captured last.
@@ -142,6 +168,7 @@ class Attendant:
                 if self._is_news(happened, stores.ledger):
                     stores.ledger.append(self._entry(happened))
             stores.endpoints.put(status)
+            self._names.note(stores.label_search, self._model)
         served = [told.version for told in self._untold if told.event == "version served"]
         self._announced = served[-1] if served else self._announced
         self._untold.clear()

@@ -8,6 +8,9 @@ from typing import Any
 
 import msgspec
 import orjson
+from msgspec.structs import replace
+
+from .tables import Table, read_table
 
 _WHOLE = "payload"
 """The field of a line that has the payload as it was, in base 64."""
@@ -55,6 +58,8 @@ class CapturedRequest(
     probabilities: Sequence[Sequence[float]] | None = None
     keys: Sequence[str | None] | None = None
     times: Sequence[datetime | None] | None = None
+    table: Table | None = None
+    """The values of every row where all are numbers; then `inputs` is empty, until it is read."""
 
     @property
     def rows(self) -> Sequence[CapturedRow]:
@@ -92,6 +97,8 @@ def decode(payload: bytes) -> CapturedRequest:
     """Read a request. Raises ValueError when the payload is none."""
     try:
         request = _DECODE(payload.replace(b"\xff\x00", b"\xff"))
+        if request.table is not None:
+            request = replace(request, inputs=read_table(request.table), table=None)
         _require_even(request)
     except (msgspec.MsgspecError, ValueError) as error:
         raise ValueError(f"This is no captured request: {error!r:.200}") from error

@@ -16,6 +16,7 @@ from trimtab.settings import Settings
 
 from .captured import decode
 from .frames import FrameKind, scan
+from .label_inbox import Inbox
 from .quarantine import Quarantine
 from .segment_file import FIRST_FRAME, SUFFIX
 from .segments import ask_for_replacement
@@ -47,8 +48,8 @@ class Eraser:
     def erase(self, path: Path) -> bool:
         """Erase what a file asks for; False while the spool still holds some of it.
 
-        What was captured is erased from the log only when no segment holds the subject any more:
-        else the shipper would bring it back.
+        What was captured is erased from the log only when no segment holds the subject any more,
+        and labels when none are on their way: else they would be brought back.
         """
         try:
             erasure = from_json(Erasure, path.read_bytes())
@@ -58,6 +59,8 @@ class Eraser:
         spool = self.settings.home.spool(erasure.model)
         if is_held(spool, subject):
             ask_for_replacement(spool)
+            return False
+        if Inbox(self.settings.home.labels(erasure.model)).holds(subject):
             return False
         removed = self.upkeep.erase(erasure.model, subject)
         quarantined = Quarantine(spool / "quarantine").erase(subject)

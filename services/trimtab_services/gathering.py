@@ -7,7 +7,6 @@ ready when the loop turns to the network, and these are asked about together.
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from trimtab.records.rows import Rows
@@ -67,7 +66,7 @@ def _groups(waiting: Sequence[_Waiting], most_rows: int) -> Iterator[Sequence[_W
 def _answer(group: Sequence[_Waiting]) -> None:
     if len(group) == 1:
         return _answer_alone(group[0])
-    rows = Rows(group[0].rows.names, list(chain.from_iterable(one.rows.values for one in group)))
+    rows = Rows.joined([one.rows for one in group])
     try:
         together = group[0].champion.answer(rows)
         if len(together.predictions) != len(rows):

@@ -25,6 +25,7 @@ Header = tuple[bytes, bytes]
 BODY_SECONDS = 10.0
 """Whoever sends slower than this holds a connection for nothing."""
 PREDICT = "/predict"
+LABELS = "/labels"
 _FREE = frozenset({"/livez", "/readyz", "/healthz"})
 """What needs no key: a probe has none."""
 _SHOWN = frozenset({"/livez", "/healthz", "/", "/schema.json"})
@@ -34,9 +35,10 @@ _SCOPES = {
     "/": KeyScope.PREDICT,  # how to ask is for those who may ask
     "/docs.json": KeyScope.PREDICT,
     "/schema.json": KeyScope.PREDICT,
-    "/labels": KeyScope.LABEL,
+    LABELS: KeyScope.LABEL,
 }
 """The rest is for those who run it."""
+_POSTED = frozenset({PREDICT, LABELS})
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _JSON = b"application/json"
 _NOTHING = BadRequestError("There is nothing here; /docs.json says what there is.").body()
@@ -45,7 +47,10 @@ _OPEN = BadRequestError(
     "This endpoint has no key, so only this machine may call it: trimtab key create, or "
     "TRIMTAB_API_KEY."
 ).body()
-_NO_METHOD = BadRequestError("POST is for /predict; everything else is read with GET.").body()
+_NO_METHOD = BadRequestError(
+    "POST is for /predict and /labels; everything else is read with GET."
+).body()
+_NO_SPOOL = BadRequestError("This endpoint keeps nothing (TRIMTAB_SPOOL), so no labels.").body()
 _TRACEPARENT = re.compile(
     rb"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?"
 )
@@ -68,7 +73,7 @@ class RefusedError(Exception):
 
 
 class Guard:
-    """A pure ASGI middleware; it answers predictions, probes and metrics itself.
+    """A pure ASGI middleware; it answers predictions, labels, probes and metrics itself.
 
     BentoML's application behind it sees harmless methods only: its own reading of a request takes
     text for numbers, unpacks what nobody asked for, and logs what it refuses, values included.
@@ -107,8 +112,10 @@ class Guard:
                 return await _answer(send, 403, _OPEN)
         if method == "POST" and path == PREDICT:
             return await self._predict(scope["headers"], headers, receive, send)
-        if path == PREDICT or method not in _HARMLESS:
-            allowed = b"POST" if path == PREDICT else b"GET, HEAD"
+        if method == "POST" and path == LABELS:
+            return await self._label(scope["headers"], headers, receive, send)
+        if path in _POSTED or method not in _HARMLESS:
+            allowed = b"POST" if path in _POSTED else b"GET, HEAD"
             return await _answer(send, 405, _NO_METHOD, extra=[(b"allow", allowed)])
         return await self._show(scope, receive, send)
 
@@ -129,6 +136,29 @@ class Guard:
         except RefusedError as error:
             reply = self._endpoint.refuse(error.status, error.reason, arrival)
         await _reply(send, reply, self._trace(headers, arrival, reply))
+
+    async def _label(
+        self,
+        given: Sequence[Header],
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        intake = self._endpoint.labels
+        if intake is None:
+            await _answer(send, 503, _NO_SPOOL)
+            return
+        by = self._keyring.holder(headers.get(b"authorization", b""))
+        try:
+            _check_form(given, headers)
+            body = await self._read(receive, headers.get(b"content-length"))
+            is_hurried = b"respond-async" in headers.get(b"prefer", b"").lower()  # RFC 7240
+            reply = await intake.take(body, by, is_hurried=is_hurried)
+        except _GoneError:
+            return
+        except RefusedError as error:
+            reply = Reply(error.status, error.reason.body())
+        await _reply(send, reply, None)
 
     def _trace(
         self, headers: Mapping[bytes, bytes], arrival: Arrival, reply: Reply
@@ -200,7 +230,7 @@ def _check_form(given: Sequence[Header], headers: dict[bytes, bytes]) -> None:
 
 
 async def _reply(send: Send, reply: Reply, traceparent: bytes | None) -> None:
-    extra = [(b"x-request-id", reply.request_id.encode())]
+    extra = [(b"x-request-id", reply.request_id.encode())] if reply.request_id else []
     if traceparent is not None:
         extra.append((b"traceparent", traceparent))
     if reply.status == 408:  # the rest of the body may never come, and is not waited for

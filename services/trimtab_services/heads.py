@@ -1,10 +1,11 @@
-"""HTTP as uvicorn reads it, with a bound on all that is no body.
+"""HTTP as uvicorn speaks it, with a bound on all that is no body, and answers in one piece.
 
 The parser keeps addresses and header fields until they are complete, however long they get, and
 waits for them for ever: 48 MB of short header lines took 800 MB of memory.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -13,8 +14,54 @@ LONGEST_HEAD = 1 << 16
 """Bytes of address and header fields."""
 LONGEST_FRAMING = 1 << 18
 """Bytes of chunk sizes and trailers around one body."""
+_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 HEAD_SECONDS = 10.0
 """Whoever needs longer for the head of a request holds a connection for nothing."""
+
+
+class _Whole:
+    """Sends the head of an answer together with its body.
+
+    Each write is a call to the system and wakes the caller, who can do nothing with a head alone.
+    """
+
+    def __init__(self, transport: asyncio.Transport, ended: Callable[[], None]) -> None:
+        self._transport = transport
+        self._ended = ended
+        self._head = b""
+        self._is_kept = True
+        """The head may still come."""
+
+    def write(self, data: bytes) -> None:
+        """Keep the head for what comes next."""
+        if not self._is_kept:
+            self._transport.write(data)
+        elif self._head:
+            self._is_kept = False
+            self._transport.write(self._head + data)
+        elif data == _GO_ON:
+            self._transport.write(data)
+        else:
+            self._head = data
+
+    def end(self) -> None:
+        """Send a head that has no body, and go on."""
+        self._flush()
+        self._ended()
+
+    def close(self) -> None:
+        """Close the connection behind what was written."""
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Tell whether nothing can be sent any more."""
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        if self._is_kept and self._head:
+            self._is_kept = False
+            self._transport.write(self._head)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -61,10 +108,18 @@ class BoundedHttp(HttpToolsProtocol):
         """Note the end of the head."""
         self._has_head = True
         super().on_headers_complete()
+        if self.cycle is not None and self.cycle.transport is self.transport:
+            whole = _Whole(self.transport, self.on_response_complete)
+            self.cycle.transport = whole  # type: ignore[assignment]  # all that a cycle asks of it
+            self.cycle.on_response = whole.end
 
     def on_body(self, body: bytes) -> None:
         """Leave a body to whoever reads it."""
         self._surplus -= len(body)
+        if not self.cycle.body:
+            self.cycle.body = b""  # type: ignore[assignment]  # so that a body in one piece is not copied
+        elif isinstance(self.cycle.body, bytes):
+            self.cycle.body = bytearray(self.cycle.body)
         super().on_body(body)
 
     def _wait(self) -> None:

@@ -37,6 +37,8 @@ from .swap import load_champion
 
 logger = logging.getLogger(__name__)
 
+_OBJECTS = 20_000
+"""New ones before rubbish is looked for: a burst of large requests has 2,000 and leaves none."""
 DRAIN_SECONDS = 3.0
 """How long idle connections are left open at the end, so that few callers' next request dies."""
 PATIENT_SECONDS = KEEP_ALIVE_SECONDS + 10.0
@@ -68,6 +70,7 @@ class Duty:
         """Say that the version is ready, and follow orders from now on."""
         gc.collect()
         gc.freeze()  # what stays for good need not be walked again: slow answers come from that
+        gc.set_threshold(_OBJECTS)
         self._server = server
         name_process("endpoint spare")
         self._tell()

@@ -22,6 +22,7 @@ LOOK_SECONDS = 0.5
 
 
 class _Known(NamedTuple):
+    id: str
     sha256: bytes
     scopes: frozenset[str]
     until: float
@@ -71,6 +72,12 @@ class Keyring:
             is_it = hmac.compare_digest(known.sha256, digest)
             is_right |= is_it & (scope in known.scopes) & (now < known.until)
         return is_right & (scheme.lower() == b"bearer")
+
+    def holder(self, authorization: bytes) -> str:
+        """Name who calls, by the id of the key; of a caller that `allows` lets in."""
+        digest = hash_key(authorization.partition(b" ")[2].strip()).encode()
+        found = [key.id for key in self._known if hmac.compare_digest(key.sha256, digest)]
+        return f"key {found[0]}" if found else "a caller without a key"
 
     def _look(self) -> None:
         assert self._file is not None
@@ -124,4 +131,4 @@ def _plain(key: SecretStr | None) -> tuple[_Known, ...]:
 
 def _known(key: AdmittedKey) -> _Known:
     until = math.inf if key.expires_at is None else key.expires_at.timestamp()
-    return _Known(key.sha256.encode(), frozenset(key.scopes), until)
+    return _Known(key.id, key.sha256.encode(), frozenset(key.scopes), until)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from trimtab.records.contracts import Contract, Task
+from trimtab.records.contracts import Contract
 from trimtab.records.logged import inputs_schema, log_schema
 from trimtab.records.schema import Column, ColumnType
 
@@ -51,7 +51,7 @@ def log_table(contract: Contract, requests: Sequence[CapturedRequest]) -> pa.Tab
 def _values(contract: Contract, requests: Sequence[CapturedRequest]) -> dict[str, list[Any]]:
     """List the values of every column but `inputs`."""
     pairs = [(request, row) for request in requests for row in request.rows or (None,)]
-    answer: Callable[[Any], object] = float if contract.task is Task.REGRESSION else str
+    answer: Callable[[Any], object] = float if contract.task.answers_numbers else str
     return {
         **{name: [getattr(request, name) for request, _ in pairs] for name in _OF_REQUEST},
         **{name: [row and getattr(row, name) for _, row in pairs] for name in _OF_ROW},

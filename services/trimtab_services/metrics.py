@@ -81,7 +81,8 @@ class Metrics:
         yield CounterMetricFamily("trimtab_rows", "Rows answered.", value=self._rows)
         yield self._histogram()
         for name, count in self._observed.counts().items():
-            yield CounterMetricFamily(f"trimtab_{name}", f"Requests {name}.", value=count)
+            help = _COUNTERS.get(name, f"Requests {name}.")
+            yield CounterMetricFamily(f"trimtab_{name}", help, value=count)
         for name, value in self._observed.gauges().items():
             yield GaugeMetricFamily(f"trimtab_{name}", _GAUGES[name], value=value)
 
@@ -95,6 +96,7 @@ class Metrics:
         return family
 
 
+_COUNTERS = {"labels_kept": "Labels that callers told and that are on this disk, or were."}
 _GAUGES = {
     "device_fallback": "1 where the CPU answers although a GPU is wanted.",
     "capture_spool_bytes": "Captured requests on this disk: what is not shipped yet, and a rest.",

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from .label_openapi import labels_path
 from .service import Endpoint
 from .wire import Wire
 
@@ -65,6 +66,7 @@ def describe(service: Any, endpoint: Endpoint) -> bytes:
         "200": {**predict["responses"]["200"], "headers": _ID},
         **{str(code): {"description": why, **refused} for code, why in _REFUSALS.items()},
     }
+    document["paths"]["/labels"] = labels_path(endpoint.contract, endpoint.wire.max_rows, refused)
     return orjson.dumps(document)
 
 

@@ -6,7 +6,7 @@ the words. So everything that is taken here must be what that description takes,
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Annotated, Any
@@ -15,15 +15,18 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from trimtab.records.contracts import Contract
+from trimtab.records.moments import read_moment
 from trimtab.records.rows import Rows
 from trimtab.records.schema import Column, ColumnType
+
+from .doubles import matrix
 
 LONGEST_TEXT = 4096
 """Characters of one text value."""
 LONGEST_NAME = 256
 """Characters of a key or a source."""
 LARGEST_FLOAT = (2 - 2**-23) * 2.0**127
-_FIRST, _LAST = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
+_FLOATS = {ColumnType.FLOAT, ColumnType.DOUBLE}
 _ORDERS_KEPT = 8
 """Orders of columns whose decoders are kept; a client has one."""
 
@@ -52,23 +55,6 @@ class Asked:
     source: str
 
 
-def read_moment(value: object) -> datetime:
-    """Read a time; one without a zone is taken to be UTC, as the training rows are.
-
-    Raises ValueError.
-    """
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise ValueError("should be a time as ISO 8601 text, such as 2013-04-01T12:00:00Z")
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    if not _FIRST <= moment < _LAST:  # beyond, nanoseconds do not fit into 64 bits
-        raise ValueError("should be a time between the years 1678 and 2262")
-    return moment.astimezone(UTC)
-
-
 class Reader:
     """Takes the requests of one contract."""
 
@@ -80,8 +66,8 @@ class Reader:
         self._moments = [
             i for i, column in enumerate(self._columns) if column.type is ColumnType.DATETIME
         ]
-        row = _struct(self._columns)
-        self._decode = self._decoder(row, _struct(self._columns, array_like=True))
+        self._are_floats = {column.type for column in self._columns} <= _FLOATS
+        self._decode = self._decoder(_struct(self._columns), _tuple(self._columns))
         self._decode_in = lru_cache(_ORDERS_KEPT)(self._decoder_in)
 
     def read(self, body: bytes) -> Asked | None:
@@ -89,9 +75,9 @@ class Reader:
         try:
             asked = self._decode(body)
             if asked.columns is UNSET:
-                values = _values(asked.rows, asked.data)
+                values = list(map(msgspec.structs.astuple, _only(asked.rows, asked.data)))
             elif asked.columns == self._names:
-                values = _values(asked.data, asked.rows)
+                values = _only(asked.data, asked.rows)
             else:
                 return self._in_another_order(body, asked.columns)
             return self._asked(asked, values)
@@ -107,7 +93,7 @@ class Reader:
             asked = self._decode_in(order)(body)
             place = {name: i for i, name in enumerate(order)}
             arrange: Callable[[Values], Values] = itemgetter(*(place[n] for n in self._names))
-            return self._asked(asked, list(map(arrange, _values(asked.data, asked.rows))))
+            return self._asked(asked, list(map(arrange, _only(asked.data, asked.rows))))
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return None
 
@@ -118,7 +104,8 @@ class Reader:
         times = None if asked.times is UNSET else [read_moment(time) for time in asked.times]
         if not (_fits(keys, values) and _fits(times, values)):
             return None
-        rows = Rows(self._names, values)
+        numbers = matrix(values, len(self._names)) if self._are_floats else None
+        rows = Rows(self._names, values, numbers)
         return Asked(rows=rows, keys=keys or None, times=times or None, source=asked.source)
 
     def _with_moments(self, row: Values) -> Values:
@@ -130,8 +117,7 @@ class Reader:
 
     def _decoder_in(self, order: tuple[str, ...]) -> Callable[[bytes], Any]:
         by_name = {column.name: column for column in self._columns}
-        row = _struct([by_name[name] for name in order], array_like=True)
-        return self._decoder(UnsetType, row)
+        return self._decoder(UnsetType, _tuple([by_name[name] for name in order]))
 
     def _decoder(self, row: Any, values: Any) -> Callable[[bytes], Any]:
         name = Annotated[str, Meta(max_length=LONGEST_NAME)]
@@ -154,22 +140,27 @@ class _Columns(msgspec.Struct):
     columns: list[str]
 
 
-def _struct(columns: Sequence[Column], array_like: bool = False) -> Any:
+def _struct(columns: Sequence[Column]) -> Any:
     """Make a row's type; its fields are named by position, for a column may be called anything."""
-    fields = [
-        (f"c{i}", _TYPES[column.type] if column.required else _TYPES[column.type] | None)
-        for i, column in enumerate(columns)
-    ]
+    fields = [(f"c{i}", _type(column)) for i, column in enumerate(columns)]
     names = {f"c{i}": column.name for i, column in enumerate(columns)}
-    return msgspec.defstruct(
-        "Row", fields, rename=names, forbid_unknown_fields=True, array_like=array_like, gc=False
-    )
+    return msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, gc=False)
 
 
-def _values(wanted: Any, unwanted: Any) -> list[Values]:
+def _tuple(columns: Sequence[Column]) -> Any:
+    """Make the type of a row whose columns are named elsewhere."""
+    return tuple[tuple(map(_type, columns))]  # type: ignore[misc]  # as many as there are columns
+
+
+def _type(column: Column) -> Any:
+    return _TYPES[column.type] if column.required else _TYPES[column.type] | None
+
+
+def _only(wanted: Any, unwanted: Any) -> list[Any]:
     if wanted is UNSET or unwanted is not UNSET:
         raise ValueError("rows come in one form, not in both or in none")
-    return list(map(msgspec.structs.astuple, wanted))
+    given: list[Any] = wanted
+    return given
 
 
 def _fits(given: Sequence[object] | None, rows: Sequence[object]) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trimtab.settings import Settings
 
     from .erasing import Eraser
+    from .label_taking import LabelTaker
     from .shipper import Shipper
 
 _PATIENCE_SECONDS = 60.0
@@ -49,10 +50,12 @@ def erase(settings: "Settings", model: str, key: str | None, prediction_id: str 
     Not touched: your source data and what was learned from it (a version's sample rows, golden
     rows, and reports in MLflow), backups, and whatever others copied out of the log.
     """
-    from trimtab.adapters.opening import open_clock, open_database, open_upkeep
+    from trimtab.adapters.opening import open_clock, open_database, open_log, open_upkeep
     from trimtab.records.erasures import Erasure
 
     from .erasing import Eraser, ask
+    from .label_inbox import Inbox
+    from .label_taking import LabelTaker
 
     settings.model(model)
     if not (key or prediction_id) or (key and prediction_id):
@@ -70,10 +73,12 @@ def erase(settings: "Settings", model: str, key: str | None, prediction_id: str 
     )
     database, upkeep = open_database(settings), open_upkeep(settings)
     eraser = Eraser(settings=settings, database=database, upkeep=upkeep, clock=clock)
+    inbox, log = Inbox(settings.home.labels(model)), open_log(settings)
+    taker = LabelTaker(inbox, model, database, log, time.monotonic)
     with ExitStack() as closing:
-        work = _shipper(settings, model, closing)
+        shipper = _shipper(settings, model, closing)
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not _is_erased(eraser, path, work):
+        while not _is_erased(eraser, path, shipper, taker):
             if time.monotonic() > deadline:
                 raise NotErasedYetError
             time.sleep(_POLL_SECONDS)
@@ -90,7 +95,7 @@ def quarantine(settings: "Settings", model: str, retry: bool) -> None:
     They are no loss: they lie in the capture spool's folder `quarantine`, one a line. Once the
     reason is gone, a version's bento was missing say, --retry moves them into the log.
     """
-    from trimtab.adapters.opening import open_log
+    from trimtab.adapters.opening import open_database, open_log
 
     from .quarantine import Quarantine
     from .requeue import Requeue
@@ -103,6 +108,8 @@ def quarantine(settings: "Settings", model: str, retry: bool) -> None:
         contract_of=_contract_of(settings, model),
     ).look(retry=retry)
     if found.logged:
+        with open_database(settings).transaction() as stores:
+            stores.label_search.search_again(model)  # labels may be waiting for these rows
         console.print(f"{found.logged} requests of {model} went from quarantine into the log.")
     for why, count in found.kept.most_common():
         console.print(f"{count} in quarantine: {why}.", markup=False)
@@ -112,11 +119,14 @@ def quarantine(settings: "Settings", model: str, retry: bool) -> None:
         console.print(f"No request of {model} is in quarantine.")
 
 
-def _is_erased(eraser: "Eraser", path: "Path", shipper: "Shipper | None") -> bool:
+def _is_erased(
+    eraser: "Eraser", path: "Path", shipper: "Shipper | None", taker: "LabelTaker"
+) -> bool:
     """Ship what was captured and erase what can be, unless a worker is at it."""
     if shipper is None:
         return not path.exists()
     shipper.ship()
+    taker.step()
     return eraser.erase(path)
 
 

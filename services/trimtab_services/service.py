@@ -12,6 +12,7 @@ import orjson
 
 from trimtab.adapters.clock import FileClock, SystemClock
 from trimtab.ports import Clock
+from trimtab.records.rows import Rows
 from trimtab.records.trials import failure_detail
 
 from .answering import AnswerWriter, require_whole
@@ -19,13 +20,15 @@ from .bundle import read_bundle, read_contract
 from .captured import CapturedRequest, encode
 from .environment import ServingEnvironment
 from .gathering import Gathering
+from .label_intake import LabelIntake
 from .metrics import Metrics
 from .reading import Asked
-from .redacting import Redactor, redactor_for
+from .redacting import Redactor, redaction_of, redactor_for
 from .refusals import BadRequestError
 from .reply import Arrival, Reply
 from .requirements import require_environment
 from .segments import SegmentWriter
+from .tables import Table, TableWriter
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MANY = 256
+"""Numbers of one request that are worth a table: numpy takes its time for a few, too."""
 _FAILED = BadRequestError("The model could not answer; the endpoint's log has the reason.")
 _UNANSWERABLE = BadRequestError("The model has no answer to numbers as large as these.")
 
@@ -53,12 +58,15 @@ class Endpoint:
         """Bytes of one request."""
         self.device = environment.device or self.bundle.device
         self.metrics = Metrics(self)
+        self.labels: LabelIntake | None = None
+        """What takes labels, where there is a spool to keep them in."""
         self.note = ""
         """Why the wanted version does not answer, if it does not."""
         self._clock: Clock = FileClock(environment.clock) if environment.clock else SystemClock()
         self._answers = AnswerWriter(self.contract)
         self._environment = environment
         self._redactor: Redactor | None = None
+        self._tables = TableWriter(len(self.contract.schema.columns))
         self._gathering = Gathering(self.wire.max_rows)
         self.tracer: Tracer | None = None
         self._writer: SegmentWriter | None = None
@@ -107,6 +115,10 @@ class Endpoint:
             logger.warning("TRIMTAB_SPOOL is not set: requests are answered and not captured")
         else:
             self._writer = SegmentWriter(spool)
+            redaction = redaction_of(self._environment, self.bundle)
+            self.labels = LabelIntake(
+                spool / "labels", self.contract, redaction, self._now, self.wire.max_rows
+            )
         if self._environment.exports_traces:
             from .tracing import Tracer  # the SDK is heavy, and most do without
 
@@ -131,6 +143,8 @@ class Endpoint:
         """Bring what was captured to disk."""
         if self._writer is not None:
             self._writer.close()
+        if self.labels is not None:
+            self.labels.close()
         if self.tracer is not None:
             self.tracer.close()
 
@@ -238,6 +252,7 @@ class Endpoint:
             "dropped": writer.dropped if writer else 0,
             "challenger_asked": self._tried,
             "challenger_failed": self._failed,
+            "labels_kept": self.labels.taken if self.labels else 0,
         }
 
     def gauges(self) -> Mapping[str, float]:
@@ -264,7 +279,7 @@ class Endpoint:
         shares = None if answers.probabilities is None else answers.probabilities.tolist()
         require_whole(answers.predictions, shares, rows)
         body = self._answers.write(version, request_id, answers.predictions, shares)
-        latency = arrival.microseconds
+        latency, table = arrival.microseconds, self._table(asked.rows)
         self._keep(
             request,
             CapturedRequest(
@@ -278,15 +293,23 @@ class Endpoint:
                 detail=detail,
                 time=self._now(),
                 columns=asked.rows.names,
-                inputs=asked.rows.values,
+                inputs=() if table else asked.rows.values,
                 predictions=answers.predictions,
                 probabilities=shares,
                 keys=asked.keys,
                 times=asked.times,
+                table=table,
             ),
         )
         self.metrics.answer(rows, latency / 1e6)
         return Reply(200, body, request_id, version, rows)
+
+    def _table(self, rows: Rows) -> Table | None:
+        """Give many numbers as what is smaller to write; values that are redacted stay values."""
+        numbers = rows.numbers
+        if numbers is None or numbers.size < _MANY or self._redactor is not None:
+            return None
+        return self._tables.write(numbers)
 
     def _fail(self, champion: "Champion", error: Exception, arrival: Arrival) -> Reply:
         """Log where it happened; an error's text may hold what the caller sent."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from trimtab.adapters.durable_files import make_folder
 from trimtab.errors import TrimtabError
@@ -27,6 +27,9 @@ from .runs import Run, runs
 from .segment_file import SUFFIX, UNFINISHED
 from .segment_reading import SegmentReader
 from .totals import RetiredSegments, load_retired, save_retired
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _log = logging.getLogger(__name__)
 _TOTALS = "totals.json"
@@ -70,8 +73,11 @@ class Shipper:
         contract_of: Callable[[str], Contract],
         *,
         patience_seconds: float = 60.0,
+        shipped: Callable[["pa.Table"], None] = lambda rows: None,
     ) -> None:
-        """Take a spool. Raises SpoolTakenError and OSError.
+        """Take a spool; `shipped` hears of rows once they are in the log.
+
+        Raises SpoolTakenError and OSError.
 
         `contract_of` gives the contract of a version, or raises; its requests then wait for so
         long before they are put into quarantine.
@@ -86,6 +92,7 @@ class Shipper:
         self._log = log
         self._contract_of = contract_of
         self._patience = patience_seconds
+        self._shipped = shipped
         self._contracts: dict[str, Contract] = {}
         self._unknown_since: dict[str, float] = {}
         self._readers: dict[str, SegmentReader] = {}
@@ -179,6 +186,7 @@ class Shipper:
                 return self._set_aside(reader, run, str(error))
             return all(self._ship(reader, half) for half in run.halves())  # to find the culprit
         self._log.append(self._model, run.version, str(_place(reader, run)), table)
+        self._shipped(table)
         self._rows += table.num_rows
         reader.settle(run.end)
         return True

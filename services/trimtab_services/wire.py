@@ -18,11 +18,12 @@ from pydantic import (
 )
 from pydantic_core import from_json, to_json
 
-from trimtab.records.contracts import Contract
+from trimtab.records.contracts import Contract, Task
+from trimtab.records.moments import read_moment
 from trimtab.records.rows import Rows
 from trimtab.records.schema import Column, ColumnType
 
-from .reading import LARGEST_FLOAT, LONGEST_NAME, LONGEST_TEXT, Asked, Reader, read_moment
+from .reading import LARGEST_FLOAT, LONGEST_NAME, LONGEST_TEXT, Asked, Reader
 from .refusals import BadRequestError, refusal, unfit
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
@@ -202,8 +203,13 @@ def _field(column: Column) -> tuple[Any, Any]:
 
 
 def _prediction(contract: Contract) -> dict[str, Any]:
+    given: dict[str, Any] = {"prediction_id": (str, ...), "prediction": (float, ...)}
+    if contract.task is Task.ANOMALY:
+        return {**given, "is_anomaly": (bool, ...)}
+    if contract.task is Task.CLUSTERING:
+        return {**given, "prediction": (int, ...), "distance": (float, ...)}
     if not contract.task.is_classification:
-        return {"prediction_id": (str, ...), "prediction": (float, ...)}
+        return given
     shares = {f"p{i}": (float, Field(alias=str(c))) for i, c in enumerate(contract.classes)}
     kind = type(contract.classes[0])
     return {

@@ -1,7 +1,8 @@
 """The services' worker: one endpoint a model, kept running, up to date and captured.
 
-Two threads share the work. This one starts and ends processes and waits for nothing else, so that
-a spare takes over at once; the other keeps the books: the database, the log, the disk.
+Three threads share the work. This one starts and ends processes and waits for nothing else, so
+that a spare takes over at once; another keeps the books: the database, the log, the disk; the
+third takes labels, and may search the log for their predictions meanwhile.
 """
 
 import logging
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.05
 READ_SECONDS = 0.25
 SHIP_SECONDS = 0.5
+LABEL_SECONDS = 0.05
 END_SECONDS = 8.0
 """Within this the endpoints have finished what was under way; the supervisor waits for ten."""
 
@@ -59,16 +61,21 @@ def run(
         crew = Crew(settings=settings, database=database, log=log, clock=clock, nursery=nursery)
         over = threading.Event()
         books = threading.Thread(target=_keep_books, args=(crew, over), name="books", daemon=True)
+        labels = threading.Thread(
+            target=_take_labels, args=(crew, over), name="labels", daemon=True
+        )
         try:
             crew.gather(models)
             books.start()
+            labels.start()
             _tend_all(crew, upkeep, ending, told)
         finally:
             deadline = time.monotonic() + END_SECONDS
             over.set()
             crew.end()
-            if books.ident is not None:
-                books.join(END_SECONDS)
+            for thread in (books, labels):
+                if thread.ident is not None:
+                    thread.join(max(0.0, deadline - time.monotonic()))
             crew.finish(deadline, is_alone=not books.is_alive())
     finally:
         upkeep.end()
@@ -83,6 +90,12 @@ def _keep_books(crew: Crew, over: threading.Event) -> None:
             next_time = time.monotonic() + SHIP_SECONDS
         for attendant in crew.attendants:
             attendant.keep_books(is_time)
+
+
+def _take_labels(crew: Crew, over: threading.Event) -> None:
+    while not over.wait(LABEL_SECONDS):
+        for attendant in list(crew.attendants):
+            attendant.take_labels()
 
 
 def _tend_all(crew: Crew, upkeep: Upkeep, ending: Ending, told: Callable[[str, str], None]) -> None:

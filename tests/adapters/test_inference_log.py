@@ -1,6 +1,7 @@
 """One contract for every inference log, and what only the Parquet log promises."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -222,3 +223,27 @@ def test_a_part_that_could_not_be_written_is_written_the_next_time(tmp_path: Pat
     log.append("late", "2", "b", part(row(NOON, version="2")))
 
     assert sorted(log.parts("late")) == ["a", "b"]
+
+
+def test_answered_rows_are_found_by_key_or_prediction_id(log: InferenceLog) -> None:
+    assert log.find("late", ["k1"]) == set()
+    log.append("late", "1", "a", part({**row(NOON), "key": None}, row(NOON, status=422)))
+    log.append("late", "2", "b", part({**row(NOON + HOUR, version="2"), "key": "k2"}))
+    log.append("other", "1", "c", part({**row(NOON), "key": "k3"}))
+    ids = [f"p{time.timestamp()}-1.5" for time in (NOON, NOON + HOUR)]
+
+    assert log.find("late", ["k1", "k2", "k3", *ids, "r", ""]) == {"k2", *ids}
+    assert log.find("late", []) == set()
+
+
+def test_names_are_found_in_many_files_of_different_columns(tmp_path: Path) -> None:
+    log = ParquetLog(tmp_path / "log")
+    for hour in range(100):
+        answered = {**row(NOON + hour * HOUR), "key": f"k{hour}"}
+        log.append("late", str(hour % 3), f"part {hour}", part(answered))
+    smaller = replace(CONTRACT, schema=Schema(columns=CONTRACT.schema.columns[:1]))
+    narrow = {**row(NOON), "key": "narrow", "inputs": {"temp": 1.5}}
+    log.append("late", "9", "narrow", pa.Table.from_pylist([narrow], schema=log_schema(smaller)))
+
+    wanted = {f"k{hour}" for hour in range(0, 200, 7)} | {"narrow"}
+    assert log.find("late", wanted) == {f"k{hour}" for hour in range(0, 100, 7)} | {"narrow"}

@@ -29,7 +29,7 @@ from trimtab.adapters.predictor import Answers, Predictor, UnanswerableError
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.rows import Rows
 from trimtab.records.schema import Column, ColumnType, Schema
-from trimtab.settings.project import Candidate
+from trimtab.settings.project import Candidate, TrainSettings
 from trimtab_pipelines.candidates import Recipe
 
 ROWS, FITTED = 130, 100
@@ -90,7 +90,7 @@ def train(task: Task, candidate: Candidate, columns: Sequence[Column], seed: int
     }[task]
     contract = Contract(model="m", task=task, target="y", schema=schema, classes=CLASSES[task])
     metric: Any = "log_loss" if task.is_classification else "squared_error"
-    recipe = Recipe(candidate=candidate, contract=contract, metric=metric, seed=0)
+    recipe = Recipe(candidate=candidate, contract=contract, metric=metric, train=TrainSettings())
     pipeline = recipe.fit(frame, truth, FITTED).pipeline
     if candidate == "xgboost":
         pipeline[-1].get_booster().set_param({"nthread": 1})
@@ -133,6 +133,13 @@ def check_same(model: Model, rows: list[dict[str, Any]]) -> None:
     names = model.fast.contract.schema.names
     as_served = Rows(names, [tuple(row[name] for name in names) for row in rows])
     np.testing.assert_array_equal(numbers(model.fast.answer(as_served)), numbers(found))
+    if all(type(value) is float for row in as_served.values for value in row):
+        turned = [row[::-1] for row in as_served.values]
+        for each in (as_served, Rows(names[::-1], turned)):
+            matrix = np.array(each.values)
+            with_matrix, before = Rows(each.names, each.values, matrix), matrix.copy()
+            np.testing.assert_array_equal(numbers(model.fast.answer(with_matrix)), numbers(found))
+            np.testing.assert_array_equal(matrix, before)
     # BLAS adds as the layout in memory suggests, so linear models are free in their last bits.
     tolerance = 0.0 if model.is_trees else 1e-12
     np.testing.assert_allclose(numbers(found), numbers(wanted), rtol=tolerance, atol=tolerance)

@@ -1,6 +1,5 @@
 """One contract for the platform's stores, held by SQLite and by a real PostgreSQL."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,15 +25,14 @@ from trimtab.policy.said import Said, make_plan
 from trimtab.policy.tallying import begin, with_pairs
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.endpoints import EndpointStatus
-from trimtab.records.incidents import Alert, Incident, IncidentState, Situation
-from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
+from trimtab.records.quality import Quality
 from trimtab.records.requests import RequestState, RetrainRequest, Trigger
 from trimtab.records.schema import Schema
 from trimtab.records.tallies import Evidence
 from trimtab.records.trials import Trial, TrialKind, TrialState
-from trimtab.records.verdicts import Finding, FindingKind, Quality, Verdict, VerdictKind
+from trimtab.records.verdicts import Finding, FindingKind, Verdict, VerdictKind
 from trimtab.records.windows import Window
 
 NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)
@@ -206,32 +204,6 @@ def test_only_a_person_ends_a_request_that_waits(database: SqlDatabase) -> None:
         stores.requests.finish(replace(held, state=RequestState.FAILED), None)
 
 
-def incident(id: str) -> Incident:
-    return Incident(
-        id=id,
-        model="late",
-        version="1",
-        situation=Situation.DRIFT,
-        opened_at=NOON,
-        evidence=("temp: 0.4 over 0.2",),
-    )
-
-
-def test_a_resolved_incident_makes_room_for_the_next(database: SqlDatabase) -> None:
-    resolved = replace(
-        incident("a"), state=IncidentState.RESOLVED, resolved_at=NOON, resolution="v2"
-    )
-    with database.transaction() as stores:
-        stores.incidents.save(incident("a"))
-        assert list(stores.incidents.active("late")) == [incident("a")]
-        stores.incidents.save(resolved)
-        stores.incidents.save(replace(incident("b"), opened_at=NOON + MINUTE))
-
-    with database.transaction() as stores:
-        assert [i.id for i in stores.incidents.active("late")] == ["b"]
-        assert stores.incidents.recent("late")[1] == resolved
-
-
 def verdict(day: int, version: str = "1") -> Verdict:
     window = Window.around(NOON + timedelta(days=day), timedelta(days=1))
     return Verdict(
@@ -264,42 +236,11 @@ def test_judging_a_window_again_replaces_its_verdict(database: SqlDatabase) -> N
             verdict(1),
         ]
         assert len(stores.verdicts.recent("late")) == 4
-
-
-def test_a_second_label_replaces_the_first(database: SqlDatabase) -> None:
-    labels = [Label(key=f"k{n}", value="0", known_at=NOON) for n in range(1200)]
-    corrected = Label(key="k7", value="1", known_at=NOON + MINUTE)
-    with database.transaction() as stores:
-        assert stores.labels.put("late", labels) == 1200
-        stores.labels.put("late", [replace(corrected, value="2"), corrected])
-
-    with database.transaction() as stores:
-        assert stores.labels.count("late") == 1200
-        found = stores.labels.get("late", [*(f"k{n}" for n in range(600)), "unknown"])
-        assert len(found) == 600
-        assert found["k7"] == corrected
-
-
-def alert(key: str) -> Alert:
-    return Alert(key=key, model="late", title="Drift", body="temp", at=NOON)
-
-
-def test_an_alert_goes_out_once_and_failures_wait(database: SqlDatabase) -> None:
-    with database.transaction() as stores:
-        stores.outbox.put(alert("a"))
-        stores.outbox.put(replace(alert("a"), title="again"))
-        stores.outbox.put(replace(alert("b"), at=NOON + MINUTE))
-        assert list(stores.outbox.due()) == [alert("a"), replace(alert("b"), at=NOON + MINUTE)]
-        stores.outbox.delivered("a")
-        stores.outbox.delayed("b", "connection refused")
-        assert list(stores.outbox.due()) == []
-
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with database.transaction() as stores:
-            if stores.outbox.due():
-                return
-    pytest.fail("the delayed alert never came due again")
+        at = verdict(2).window
+        for moment in (at.start, at.end - timedelta(microseconds=1)):
+            assert [v.version for v in stores.verdicts.at("late", moment)] == ["2", "1"]
+        assert stores.verdicts.at("late", at.end) == []
+        assert stores.verdicts.at("early", at.start) == []
 
 
 def test_an_endpoint_keeps_its_last_word(database: SqlDatabase) -> None:

@@ -10,9 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from trimtab.adapters.opening import open_database
 from trimtab.cli.group import trimtab as command
-from trimtab.settings import Environment, load
 
 FRAMEWORKS = {"mlflow", "bentoml", "evidently", "sklearn", "xgboost", "sqlalchemy", "pandas"}
 VERBS = sorted(point.name for point in entry_points(group="trimtab.commands"))
@@ -35,15 +33,6 @@ def init(folder: Path) -> None:
         command, ["init", str(folder / "orders.csv"), "--project", str(folder)]
     )
     assert done.exit_code == 0, done.output
-
-
-def deliver(folder: Path, file: str) -> str:
-    """Deliver a file of labels, in this process too."""
-    done = CliRunner().invoke(
-        command, ["label", "orders", str(folder / file), "--project", str(folder)]
-    )
-    assert done.exit_code == 0, done.output
-    return done.output
 
 
 @pytest.fixture
@@ -136,50 +125,6 @@ def test_status_of_a_new_project_says_that_somebody_must_look(orders: Path) -> N
     assert json.loads(done.stdout)[0]["champion"] is None
 
 
-def test_labels_are_delivered_once_a_key(orders: Path) -> None:
-    init(orders)
-    pd.DataFrame({"order_id": [1, 2, 3], "is_returned": [True, None, False]}).to_csv(
-        orders / "labels.csv", index=False
-    )
-    for _ in range(2):
-        said = deliver(orders, "labels.csv")
-
-    assert "2 labels" in said
-    status = json.loads(trimtab("status", "--json", folder=orders).stdout)
-    assert status[0]["labels"] == 2
-
-
-@pytest.mark.parametrize("format", ["csv", "parquet"])
-def test_keys_of_labels_stay_as_they_are_written(orders: Path, format: str) -> None:
-    init(orders)
-    if format == "csv":
-        (orders / "labels.csv").write_text("order_id,is_returned\n007,True\n8,False\n,True\n")
-    else:
-        frame = pd.DataFrame({"order_id": [7, 8, None], "is_returned": [True, False, True]})
-        frame.to_parquet(orders / "labels.parquet")
-    deliver(orders, f"labels.{format}")
-
-    with open_database(load(orders, Environment())).transaction() as stores:
-        keys = set(stores.labels.get("orders", ["007", "7", "8", "7.0", "8.0"]))
-        (entry,) = stores.ledger.entries()
-    assert keys == ({"007", "8"} if format == "csv" else {"7", "8"})
-    assert (entry.event, entry.subject) == ("labels delivered", "2 labels")
-    assert entry.reasons == (f"labels.{format}",)
-
-
-def test_times_of_labels_may_be_dates_and_minutes_but_no_numbers(orders: Path) -> None:
-    init(orders)
-    (orders / "labels.csv").write_text(
-        "order_id,is_returned,known,day\n1,True,2013-04-01,1\n2,False,2013-04-01T12:00,2\n"
-    )
-    done = trimtab("label", "orders", "labels.csv", "--time", "known", folder=orders)
-    assert done.returncode == 0, done.stderr
-    done = trimtab("label", "orders", "labels.csv", "--time", "day", folder=orders)
-
-    assert done.returncode == 2
-    assert "holds numbers" in done.stderr
-
-
 def test_init_refuses_a_bad_name_before_it_writes(orders: Path) -> None:
     done = trimtab("init", "orders.csv", "--model", "Bad Name", "--project", "new", folder=orders)
 
@@ -218,14 +163,6 @@ def test_up_refuses_an_endpoint_that_all_can_reach_without_a_key(orders: Path) -
     assert done.returncode == 2
     assert "TRIMTAB_API_KEY" in done.stderr
     assert not (orders / ".trimtab" / "run" / "up.lock").exists()
-
-
-def test_labels_of_an_unknown_column_are_refused(orders: Path) -> None:
-    init(orders)
-    done = trimtab("label", "orders", "orders.csv", "--value", "nope", folder=orders)
-
-    assert done.returncode == 2
-    assert "no column 'nope'" in done.stderr
 
 
 def test_doctor_finds_a_broken_project(orders: Path) -> None:

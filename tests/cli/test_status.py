@@ -6,13 +6,20 @@ import pytest
 from rich.console import Console
 
 from trimtab.cli.status import ModelStatus, table_of
+from trimtab.records.deliveries import Standing
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.promotions import Promotion
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def shown(*, seen_ago: timedelta = timedelta(), version: str | None = "1", why: str = "ok") -> str:
+def shown(
+    *,
+    seen_ago: timedelta = timedelta(),
+    version: str | None = "1",
+    why: str = "ok",
+    alerts: tuple[Standing, ...] = (),
+) -> str:
     endpoint = EndpointStatus(
         model="orders",
         url="http://127.0.0.1:3000",
@@ -43,6 +50,7 @@ def shown(*, seen_ago: timedelta = timedelta(), version: str | None = "1", why: 
         request=None,
         trial=None,
         labels=0,
+        alerts=alerts,
     )
     console = Console(width=160)
     with console.capture() as capture:
@@ -66,3 +74,18 @@ def test_an_endpoint_that_fell_silent_is_not_said_to_serve() -> None:
 def test_an_endpoint_without_a_version_is_not_said_to_be_silent() -> None:
     assert "has no version to serve" in shown(version=None)
     assert "serves version 1 on cpu" in shown()
+
+
+@pytest.mark.parametrize(
+    ("waits", "is_said"), [(timedelta(minutes=59), False), (timedelta(hours=1), True)]
+)
+def test_alerts_that_nobody_took_for_an_hour_are_somebody_s_business(
+    waits: timedelta, is_said: bool
+) -> None:
+    chat = Standing(
+        address="slack:1", waiting=2, since=NOW - waits, failures=9, error="it answered 500"
+    )
+    log = Standing(address="log", waiting=0, since=None, failures=0, error=None)
+
+    text = "2 alerts not delivered to slack:1 since 2026-03-01 11:00: it answered 500"
+    assert (text in shown(alerts=(log, chat))) == is_said

@@ -76,7 +76,9 @@ def test_every_alert_says_what_to_do_and_how_urgent_it_is() -> None:
 def test_the_job_of_the_rules_is_the_scraped_one() -> None:
     jobs = [job["job_name"] for job in yaml.safe_load(SCRAPES.read_text())["scrape_configs"]]
 
-    assert set(re.findall(r'job="([\w-]+)"', RULES.read_text())) == set(jobs)
+    files = yaml.safe_load(SCRAPES.read_text())["rule_files"]
+    rules = "".join((RULES.parent / file).read_text() for file in files)
+    assert set(re.findall(r'job="([\w-]+)"', rules)) == set(jobs)
 
 
 def test_promtool_accepts_rules_and_configuration(promtool: str) -> None:

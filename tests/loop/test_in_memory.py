@@ -34,6 +34,8 @@ from trimtab_monitoring.watching import Watch
 from trimtab_pipelines.bench import Bench
 from trimtab_pipelines.check import check
 from trimtab_pipelines.fitting import fit_candidates
+from trimtab_pipelines.folds import fit_folds
+from trimtab_pipelines.held_out import hold_out
 from trimtab_pipelines.making import make_version
 from trimtab_pipelines.pursuing import Pursuit
 from trimtab_pipelines.split import split_by_time
@@ -144,11 +146,12 @@ class Loop:
         split = split_by_time(rows, chosen, until)
         checked = check(split.seen, split.fitted, model, chosen)
         candidates = fit_candidates(checked, split.fitted, chosen, lambda _: None)
-        best = choose(candidates, baseline_loss(checked, split.fitted, chosen), chosen)
+        best = choose(candidates, baseline_loss(checked, candidates[0], chosen), chosen)
+        held_out = hold_out(fit_folds(best, checked), checked, chosen)
         number = str(len(self.registry.versions(model)) + 1)
         folder = self.folder / "registry" / number
         about = Model(artifact_path="model", run_id=number)
-        sha256 = make_version(folder, best, checked, split, chosen, about)
+        sha256 = make_version(folder, best, held_out, checked, split, chosen, about)
         version = ModelVersion(
             model=model,
             version=number,

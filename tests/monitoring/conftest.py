@@ -13,8 +13,11 @@ import pytest
 
 from trimtab.adapters.manifest import verify_manifest, write_manifest
 from trimtab.adapters.sql import SqlDatabase, open_database
+from trimtab.policy.estimating import Answered
 from trimtab.policy.losses import losses
-from trimtab.policy.reference import build_reference, promise_quality
+from trimtab.policy.promises import promise_quality
+from trimtab.policy.reference import build_reference
+from trimtab.policy.slicing import find_slices, masks
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import to_json
 from trimtab.records.labels import Label
@@ -30,6 +33,7 @@ from trimtab.testing.memory_registry import MemoryRegistry, MemoryReports
 from trimtab_monitoring.version_files import WatchedVersion
 from trimtab_monitoring.versions import Versions
 from trimtab_monitoring.watching import Watch
+from trimtab_pipelines.estimating import KnownRows, fit_estimator
 
 MODEL = "late"
 WEEK = timedelta(days=7)
@@ -57,6 +61,7 @@ SETTINGS = ModelSettings.model_validate(
         "task": "binary",
         "source": "unused",
         "target": "late",
+        "gate": {"slices": ["carrier", "wind", "holiday"]},
         "monitor": {"window": "7d", "min_rows": 200, "lateness": "5m"},
     }
 )
@@ -92,13 +97,28 @@ def make_reference(trained: pd.DataFrame) -> Reference:
         trained, output, times, CONTRACT.schema,
         importance={}, window=window, false_alarms=rate, min_rows=200, seed=0,
     )  # fmt: skip
-    per_row = losses(
-        "log_loss", CONTRACT, np.column_stack([1 - output, output]), output, truth(trained, seed=1)
-    )
+    known = known_rows(trained, times)
+    slices = find_slices(trained, CONTRACT.schema, SETTINGS.gate.slices)
     promise = promise_quality(
-        per_row, times, metric="log_loss", window=window, false_alarms=rate, seed=0
+        known.losses, times, metric="log_loss", window=window, false_alarms=rate, seed=0,
+        slices=masks(slices, trained, CONTRACT.schema),
+    )  # fmt: skip
+    estimator = fit_estimator(CONTRACT, "log_loss", known, window=window, false_alarms=rate, seed=0)
+    return replace(reference, quality=promise, estimator=estimator)
+
+
+def known_rows(trained: pd.DataFrame, times: "pd.Series[pd.Timestamp]") -> KnownRows:
+    """The trained rows, as if the model had not seen them: it is as good on any others."""
+    table = np.column_stack([1 - trained[OUTPUT], trained[OUTPUT]])
+    happened = truth(trained, seed=1)
+    return KnownRows(
+        answered=Answered(
+            inputs=trained, predictions=np.full(len(trained), np.nan), probabilities=table
+        ),
+        truth=np.array(happened, dtype=float),
+        losses=losses("log_loss", CONTRACT, table, happened, happened),
+        times=times,
     )
-    return replace(reference, quality=promise)
 
 
 def log_table(

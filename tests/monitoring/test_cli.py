@@ -86,6 +86,21 @@ def test_a_drifted_window_is_shown_with_its_columns_and_ends_with_3(
     assert "wind" in result.output
 
 
+def test_the_table_says_who_speaks_of_quality_and_how_estimates_did(
+    project: Path, world: World, lab: Lab
+) -> None:
+    frame = lab.traffic(lab.rows_a_week, seed=100)
+    world.serve(0, frame, labels=lab.truth(frame, seed=0)[:332])
+    world.watch.step()
+    keep(project, world)
+
+    shown = " ".join(once(project).output.split())
+
+    assert "measured (limit 0." in shown
+    assert "83% labelled), estimated 0." in shown
+    assert "held 1 of 1" in shown
+
+
 def test_an_unknown_model_is_named(project: Path) -> None:
     result = once(project, "early")
 

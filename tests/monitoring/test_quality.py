@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from trimtab.records.contracts import Contract, Task
+from trimtab.records.documents import from_json, to_json
 from trimtab.records.labels import Label
-from trimtab.records.reference import OUTPUT, QualityPromise
+from trimtab.records.quality import Quality, QualityPromise
+from trimtab.records.reference import OUTPUT
 from trimtab_monitoring.quality import measure
 from trimtab_monitoring.version_files import WatchedVersion, frame_of
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tests.monitoring.conftest import Lab
 
 NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 
 
 def answers(frame: pd.DataFrame) -> pd.DataFrame:
@@ -27,6 +30,7 @@ def answers(frame: pd.DataFrame) -> pd.DataFrame:
         {
             "prediction_id": [f"id-{i}" for i in range(len(frame))],
             "key": [f"key-{i}" for i in range(len(frame))],
+            "time": [NOON + i * MINUTE for i in range(len(frame))],
             "prediction": ["1" if late > 0.5 else "0" for late in frame[OUTPUT]],
             "probabilities": [[1 - late, late] for late in frame[OUTPUT]],
         }
@@ -44,7 +48,7 @@ def test_answers_as_good_as_promised_are_well(lab: Lab, watched: WatchedVersion)
     frame = lab.traffic(400, seed=1)
 
     found = measure(
-        lab.contract, watched.reference, answers(frame), labels(lab.truth(frame, seed=2))
+        lab.contract, watched.reference, answers(frame), frame, labels(lab.truth(frame, seed=2))
     )
 
     assert found is not None
@@ -57,7 +61,11 @@ def test_answers_that_no_longer_fit_the_world_are_worse(lab: Lab, watched: Watch
     other_world = frame.assign(**{OUTPUT: 1 - frame[OUTPUT]})
 
     found = measure(
-        lab.contract, watched.reference, answers(frame), labels(lab.truth(other_world, seed=2))
+        lab.contract,
+        watched.reference,
+        answers(frame),
+        frame,
+        labels(lab.truth(other_world, seed=2)),
     )
 
     assert found is not None
@@ -70,7 +78,7 @@ def test_the_value_is_the_mean_loss_of_the_labelled_rows(lab: Lab, watched: Watc
     late = frame[OUTPUT].to_numpy()[:300]
     expected = -np.mean(np.log(np.where(np.array(truth) == "1", late, 1 - late)))
 
-    found = measure(lab.contract, watched.reference, answers(frame), labels(truth))
+    found = measure(lab.contract, watched.reference, answers(frame), frame, labels(truth))
 
     assert found is not None
     assert found.value == pytest.approx(expected)
@@ -80,7 +88,7 @@ def test_the_value_is_the_mean_loss_of_the_labelled_rows(lab: Lab, watched: Watc
 def test_too_few_labels_prove_nothing(lab: Lab, watched: WatchedVersion) -> None:
     frame = lab.traffic(400, seed=1)
 
-    found = measure(lab.contract, watched.reference, answers(frame), labels(["0"] * 199))
+    found = measure(lab.contract, watched.reference, answers(frame), frame, labels(["0"] * 199))
 
     assert found is not None
     assert (found.value, found.labelled, found.is_worse) == (None, 199, False)
@@ -89,7 +97,7 @@ def test_too_few_labels_prove_nothing(lab: Lab, watched: WatchedVersion) -> None
 def test_labels_that_are_no_class_do_not_count(lab: Lab, watched: WatchedVersion) -> None:
     frame = lab.traffic(400, seed=1)
 
-    found = measure(lab.contract, watched.reference, answers(frame), labels(["maybe"] * 400))
+    found = measure(lab.contract, watched.reference, answers(frame), frame, labels(["maybe"] * 400))
 
     assert found is not None
     assert (found.value, found.labelled, found.completeness) == (None, 0, 0.0)
@@ -100,7 +108,7 @@ def test_fewer_labels_widen_the_limit(lab: Lab, watched: WatchedVersion) -> None
     truth = lab.truth(frame, seed=2)
 
     few, all_ = (
-        measure(lab.contract, watched.reference, answers(frame), labels(truth[:n]))
+        measure(lab.contract, watched.reference, answers(frame), frame, labels(truth[:n]))
         for n in (200, 400)
     )
 
@@ -114,7 +122,11 @@ def test_a_row_without_a_key_goes_by_its_prediction_id(lab: Lab, watched: Watche
     keyless = answers(frame).assign(key=None)
 
     found = measure(
-        lab.contract, watched.reference, keyless, labels(lab.truth(frame, seed=2), prefix="id")
+        lab.contract,
+        watched.reference,
+        keyless,
+        frame,
+        labels(lab.truth(frame, seed=2), prefix="id"),
     )
 
     assert found is not None
@@ -125,7 +137,8 @@ def test_a_version_that_promised_nothing_is_not_measured(lab: Lab, watched: Watc
     frame = lab.traffic(300, seed=1)
 
     assert (
-        measure(lab.contract, replace(watched.reference, quality=None), answers(frame), {}) is None
+        measure(lab.contract, replace(watched.reference, quality=None), answers(frame), frame, {})
+        is None
     )
 
 
@@ -134,11 +147,11 @@ def test_a_regression_is_measured_by_its_errors(lab: Lab, watched: WatchedVersio
         model="delay", task=Task.REGRESSION, target="delay", schema=lab.contract.schema
     )
     promise = QualityPromise(metric="absolute_error", expected=1.0, limit=1.5)
-    rows = answers(lab.traffic(300, seed=1)).assign(prediction=10.0, probabilities=None)
+    frame = lab.traffic(300, seed=1)
+    rows = answers(frame).assign(prediction=10.0, probabilities=None)
+    reference = replace(watched.reference, quality=promise, estimator=None)
 
-    found = measure(
-        contract, replace(watched.reference, quality=promise), rows, labels(["12"] * 300)
-    )
+    found = measure(contract, reference, rows, frame, labels(["12"] * 300))
 
     assert found is not None
     assert found.value == 2.0
@@ -168,3 +181,107 @@ def test_the_output_is_what_the_reference_summarises(
     rows = pd.DataFrame({"prediction": [prediction], "probabilities": [probabilities]})
 
     assert frame_of(contract, rows, pd.DataFrame({"wind": [1.0]}))[OUTPUT].tolist() == [output]
+
+
+def broken_answers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every third answer has no probabilities that can be used."""
+    odd: list[object] = [None, [0.5], [float("nan"), float("nan")]]
+    table = [
+        odd[i // 3 % 3] if i % 3 == 0 else [1 - late, late] for i, late in enumerate(frame[OUTPUT])
+    ]
+    return answers(frame).assign(probabilities=pd.Series(table, dtype=object))
+
+
+def test_answers_without_probabilities_are_neither_measured_nor_estimated(
+    lab: Lab, watched: WatchedVersion
+) -> None:
+    frame = lab.traffic(600, seed=1)
+
+    found = measure(
+        lab.contract,
+        watched.reference,
+        broken_answers(frame),
+        frame,
+        labels(lab.truth(frame, seed=2)),
+    )
+
+    assert found is not None
+    assert found.labelled == 400
+    assert found.value is not None
+    assert found.estimate is not None
+    assert found.estimate.rows == 400
+    assert found.estimate.grade is not None
+
+
+@pytest.mark.parametrize("rows", [1, 199])
+def test_too_few_rows_are_not_estimated(lab: Lab, watched: WatchedVersion, rows: int) -> None:
+    frame = lab.traffic(rows, seed=1)
+
+    found = measure(lab.contract, watched.reference, answers(frame), frame, {})
+
+    assert found is not None
+    assert found.estimate is None
+
+
+def test_labels_of_one_class_are_measured_as_they_are(lab: Lab, watched: WatchedVersion) -> None:
+    frame = lab.traffic(400, seed=1)
+
+    found = measure(lab.contract, watched.reference, answers(frame), frame, labels(["1"] * 400))
+
+    assert found is not None
+    assert found.is_worse
+    assert found.estimate is not None
+    assert found.estimate.grade is not None
+    assert not found.estimate.grade.held
+
+
+def test_inputs_that_were_withheld_have_no_slices(lab: Lab, watched: WatchedVersion) -> None:
+    frame = lab.traffic(400, seed=1)
+
+    found = measure(
+        lab.contract,
+        watched.reference,
+        answers(frame),
+        frame.assign(carrier="3fa9"),
+        labels(lab.truth(frame, seed=2)),
+        withheld={"carrier": "kept as a hash"},
+    )
+
+    assert found is not None
+    names = {part.name for part in found.slices}
+    assert "holiday=true" in names
+    assert not any(name.startswith("carrier") for name in names)
+
+
+def test_a_version_without_an_estimator_is_still_measured(
+    lab: Lab, watched: WatchedVersion
+) -> None:
+    frame = lab.traffic(400, seed=1)
+    old = replace(watched.reference, estimator=None)
+
+    found = measure(lab.contract, old, answers(frame), frame, labels(lab.truth(frame, seed=2)))
+
+    assert found is not None
+    assert found.value is not None
+    assert found.estimate is None
+
+
+def test_what_is_found_is_the_same_after_it_was_stored(lab: Lab, watched: WatchedVersion) -> None:
+    frame = lab.traffic(400, seed=1)
+
+    found = measure(
+        lab.contract, watched.reference, answers(frame), frame, labels(lab.truth(frame, seed=2))
+    )
+
+    assert found is not None
+    assert from_json(Quality, to_json(found)) == found  # else each look back would find a change
+
+
+def test_quality_that_was_stored_before_there_were_estimates_can_be_read() -> None:
+    stored = (
+        '{"metric": "log_loss", "value": 0.4, "limit": 0.5, "labelled": 9, "completeness": 0.9}'
+    )
+    promised = '{"metric": "log_loss", "expected": 0.4, "limit": 0.5}'
+
+    assert not from_json(Quality, stored).is_worse
+    assert from_json(QualityPromise, promised).slices == ()

@@ -334,7 +334,7 @@ def test_a_monitor_that_dies_before_it_has_written_judges_the_same_window_again(
         raise PowerCutError
 
     with monkeypatch.context() as patch:  # after verdict, incident and ledger, before the alert
-        patch.setattr(consequences, "opened_alert", cut)
+        patch.setattr(consequences, "alert_of", cut)
         with pytest.raises(PowerCutError):
             world.watch.step()
 

@@ -7,16 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from trimtab_monitoring.alerts import Delivery
+from trimtab.adapters.sql import open_database
 from trimtab_monitoring.worker import Monitor, Patience
 
 if TYPE_CHECKING:
-    from tests.monitoring.conftest import Lab, World
+    from tests.monitoring.conftest import World
 
 PROJECT = """
 [models.late]
@@ -32,7 +33,7 @@ def verdicts(world: World) -> int:
 
 
 def test_one_round_judges_a_window_and_the_last_one_finds_no_work(world: World) -> None:
-    monitor = Monitor([world.watch], Delivery(database=world.database, clock=world.clock, urls=()))
+    monitor = Monitor([world.watch])
     world.serve(0)
 
     assert monitor.step()
@@ -40,21 +41,18 @@ def test_one_round_judges_a_window_and_the_last_one_finds_no_work(world: World) 
     assert verdicts(world) == 1
 
 
-def test_a_failing_model_does_not_keep_alerts_from_being_delivered(world: World, lab: Lab) -> None:
-    monitor = Monitor([world.watch], Delivery(database=world.database, clock=world.clock, urls=()))
-    for week in range(2):
-        frame = lab.traffic(lab.rows_a_week, seed=100 + week)
-        world.serve(week, frame.assign(wind=None))
-        assert world.watch.step()
-    world.serve(2)
-    world.watch.versions._loaded.clear()
-    world.registry.delete("late", "1")  # what comes next cannot be judged
+def test_a_failing_model_does_not_keep_another_from_being_judged(
+    world: World, tmp_path: Path
+) -> None:
+    damaged = open_database(f"sqlite:///{tmp_path / 'damaged.db'}")
+    with damaged.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE incidents")
+    failing = replace(world.watch, model="early", database=damaged)
+    world.serve(0)
+    monitor = Monitor([failing, world.watch])
 
     assert monitor.step()
-
-    assert verdicts(world) == 2
-    with world.database.transaction() as stores:
-        assert stores.outbox.due() == []
+    assert verdicts(world) == 1
 
 
 def test_what_fails_is_left_alone_for_longer_each_time() -> None:

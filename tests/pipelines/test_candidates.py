@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from trimtab.adapters.predictor import CONTRACT_FILE, MODEL_FILE, TRUSTED, Answers, Predictor
 from trimtab.records.documents import to_json
-from trimtab.settings.project import Candidate, ModelSettings
+from trimtab.settings.project import Candidate, ModelSettings, TrainSettings
 from trimtab_pipelines.candidates import Recipe, parameters, trees_of
 from trimtab_pipelines.check import Checked, check
 from trimtab_pipelines.fitting import predictor_of
@@ -68,7 +68,7 @@ def recipe(candidate: Candidate, data: Checked, **changes: Any) -> Recipe:
     task = data.contract.task
     fixed: dict[str, Any] = {
         "metric": "log_loss" if task.is_classification else "squared_error",
-        "seed": 0,
+        "train": TrainSettings(),
     }
     return Recipe(candidate=candidate, contract=data.contract, **fixed | changes)
 
@@ -147,7 +147,7 @@ def test_trees_stop_growing_and_are_refitted_to_the_size_that_was_best() -> None
     made = recipe("xgboost", data)
     earlier = made.fit(data.inputs, data.truth, FITTED).pipeline
 
-    final = made.refit(earlier, data.inputs, data.truth).pipeline
+    final = made.refit(earlier, data.inputs, data.truth)
 
     trees = trees_of(earlier)
     assert trees is not None

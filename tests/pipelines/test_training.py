@@ -196,8 +196,35 @@ def test_the_run_holds_all_that_the_version_rests_on(trained: Trained) -> None:
     plots = {
         Path(f.path).name for f in trained.project.client.list_artifacts(run.info.run_id, "plots")
     }
-    assert "importance.png" in plots
-    assert len(plots) >= 2
+    assert {"importance.csv", "importance.png"} <= plots
+    assert len(plots) >= 3
+
+
+def test_the_importance_of_every_input_is_kept_and_shown(trained: Trained) -> None:
+    contract = from_json(Contract, (trained.folder / "contract.json").read_bytes())
+    kept = from_json(Reference, (trained.folder / "reference.json").read_bytes()).importance
+    client, run_id = trained.project.client, trained.version.run_id
+    table = pd.read_csv(client.download_artifacts(run_id, "plots/importance.csv"))
+
+    assert list(kept) == contract.schema.names
+    assert sum(kept.values()) == pytest.approx(1)
+    assert dict(zip(table["column"], table["importance"], strict=True)) == pytest.approx(kept)
+    assert table["importance"].is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("trained", ["binary", "regression"], indirect=True)
+def test_the_outputs_of_the_reference_are_not_those_of_who_has_seen_the_rows(
+    trained: Trained,
+) -> None:
+    sample = pd.read_parquet(trained.folder / "reference.parquet")
+    answers = Predictor.load(trained.folder, "cpu").predict(sample)
+    said = answers.predictions if answers.probabilities is None else answers.probabilities[:, 1]
+    truth = pd.to_numeric(sample["(label)"]).to_numpy(dtype=float)
+
+    def error(output: object) -> float:
+        return float(np.abs(np.asarray(output, dtype=float) - truth).mean())
+
+    assert error(sample[OUTPUT]) > error(said)
 
 
 def test_the_dataset_snapshot_says_exactly_which_rows(trained: Trained) -> None:

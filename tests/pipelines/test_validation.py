@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.adapters.predictor import Answers
-from trimtab.settings.project import Candidate, ModelSettings
+from trimtab.settings.project import Candidate, ModelSettings, TrainSettings
 from trimtab_pipelines.candidates import Recipe
 from trimtab_pipelines.check import Checked, check
 from trimtab_pipelines.errors import NoCandidateError
@@ -35,8 +35,14 @@ def data(task: str, signal: float = 1.0, rows: int = 400) -> Checked:
 def candidate(name: Candidate, train: float, validation: float) -> Fitted:
     checked = data("binary", rows=100)
     return Fitted(
-        recipe=Recipe(candidate=name, contract=checked.contract, metric="log_loss", seed=0),
+        recipe=Recipe(
+            candidate=name,
+            contract=checked.contract,
+            metric="log_loss",
+            train=TrainSettings(),
+        ),
         pipeline=None,
+        contract=checked.contract,
         answers=Answers(predictions=[], probabilities=None),
         losses=np.array([train] * 3 + [validation]),
         fitted=3,
@@ -102,7 +108,7 @@ def test_a_real_signal_beats_the_baseline(task: str) -> None:
     checked = data(task, signal=2.0)
     fitted = fit_candidates(checked, 300, model(task), lambda message: None)
 
-    baseline = baseline_loss(checked, 300, model(task))
+    baseline = baseline_loss(checked, fitted[0], model(task))
 
     best = min(fitted, key=lambda each: each.validation_loss)
     assert best.validation_loss < 0.8 * baseline

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from trimtab.policy.agreement import conclude, quantile
 from trimtab.policy.block_sums import MOST
+from trimtab.policy.routing import goes_to_challenger, group_of
 from trimtab.policy.said import Said, make_plan
 from trimtab.policy.tallying import begin, with_pairs, with_served, with_timings
-from trimtab.records.agreement import TrialResult
+from trimtab.records.agreement import Groups, TrialResult
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import from_json, to_json
 from trimtab.records.schema import Schema
@@ -189,50 +190,137 @@ def test_bounds_hold_the_true_shift_nine_times_in_ten_where_hours_share_their_lu
     assert held >= 48, "9 in 10 of 60 are 54; fewer than 48 come once in a hundred seeds"
 
 
-def served(tally: Tally, version: str, yes: np.ndarray, seconds: np.ndarray, **more: int) -> Tally:
+def served(tally: Tally, version: str, yes: np.ndarray, callers: np.ndarray, **more: int) -> Tally:
+    """Let callers, by number, be answered by a version."""
     facts = {"requests": len(yes), "failed": 0, **more}
+    groups = np.array(
+        [group_of(f"key {c}", tally.plan.caller_groups) for c in range(max(callers) + 1)]
+    )
     return with_served(
         tally,
         version,
-        seconds=seconds,
+        callers=groups[callers],
         said=odds(yes),
         latencies=np.full(len(yes), 2000.0),
         **facts,
     )
 
 
+def by_share(share: float, callers: int, trial: str) -> np.ndarray:
+    """Tell of each caller whether the challenger answers it."""
+    return np.array([goes_to_challenger(trial, share, [str(c)], "") for c in range(callers)])
+
+
+def both(yes: np.ndarray, callers: np.ndarray, is_new: np.ndarray) -> Groups:
+    tally = empty(odds(yes), contract())
+    tally = served(tally, "7", yes[~is_new[callers]], callers[~is_new[callers]])
+    groups = concluded(served(tally, "8", yes[is_new[callers]], callers[is_new[callers]])).groups
+    assert groups is not None
+    return groups
+
+
 def test_two_groups_that_one_version_answered_are_apart_by_chance_alone() -> None:
     random = np.random.default_rng(2)
-    yes, is_new = random.random(20_000), random.random(20_000) < 0.1
-    seconds = times(20_000)
-    tally = empty(odds(yes), contract())
-    tally = served(tally, "7", yes[~is_new], seconds[~is_new])
-    tally = served(tally, "8", yes[is_new], seconds[is_new])
-    groups = concluded(tally).groups
+    yes, callers = random.random(20_000), np.arange(20_000)
+    groups = both(yes, callers, random.random(20_000) < 0.1)
 
-    assert groups is not None
+    assert groups.by_chance is not None
     assert groups.distance < 1.6 * groups.by_chance
+    used = empty(odds(yes), contract()).plan.bins
+    textbook = np.sqrt((used - 1) / (8 * np.log(2)) * (1 / 18_000 + 1 / 2_000))
+    assert groups.by_chance == pytest.approx(textbook, rel=0.2), "as for rows that are nobody's"
     (shift,) = groups.shifts
     assert shift.low is not None
     assert shift.high is not None
     assert shift.low < 0 < shift.high
 
 
+@pytest.mark.parametrize(
+    ("callers", "share", "visits"), [(60, 0.1, 40), (60, 0.5, 40), (400, 0.1, 8)]
+)
+def test_a_version_beside_itself_is_called_different_as_often_as_is_stated(
+    callers: int, share: float, visits: int
+) -> None:
+    """Callers come back, each with answers of its own kind; some 150 trials, bounds of 95% each."""
+    random, low, high, over, trials = np.random.default_rng(3), 0, 0, [], 0
+    for trial in range(150):
+        is_new = by_share(share, callers, f"trial {trial}")
+        if is_new.sum() < 4:
+            continue
+        kind = random.beta(2, 2, callers)
+        who = np.repeat(np.arange(callers), random.poisson(visits, callers) + 1)
+        yes = np.clip(kind[who] + random.normal(0, 0.05, len(who)), 0, 1)
+        groups = both(yes, who, is_new)
+        (shift,) = groups.shifts
+        assert shift.low is not None
+        assert shift.high is not None
+        assert groups.by_chance is not None
+        trials += 1
+        low, high = low + (shift.low > 0), high + (shift.high < 0)
+        over.append(groups.distance / groups.by_chance)
+
+    assert trials > 100
+    assert max(low, high) <= 0.11 * trials, "of 5%, that comes once in some hundred seeds"
+    assert np.sqrt(np.mean(np.square(over))) == pytest.approx(1.0, abs=0.3)
+
+
+def test_a_difference_is_seen_although_callers_come_back() -> None:
+    random = np.random.default_rng(4)
+    who = np.repeat(np.arange(400), 30)
+    is_new = by_share(0.5, 400, "a")
+    yes = np.clip(random.beta(2, 2, 400)[who] * 0.7 + 0.15 * is_new[who], 0, 1)
+    groups = both(yes, who, is_new)
+
+    assert groups.by_chance is not None
+    assert groups.distance > 1.5 * groups.by_chance
+    assert groups.shifts[0].low is not None
+    assert groups.shifts[0].low > 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(cuts=st.lists(st.integers(0, 400), max_size=5), seed=st.integers(0, 5))
+def test_it_does_not_matter_in_which_batches_callers_came(cuts: list[int], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    yes, callers = random.random(400), random.integers(0, 300, 400)
+    whole = served(empty(odds(yes), contract()), "7", yes, callers)
+    parts = empty(odds(yes), contract())
+    for start, end in pairwise([0, *sorted(cuts), 400]):
+        if start < end:
+            parts = served(parts, "7", yes[start:end], callers[start:end])
+            parts = from_json(Tally, to_json(parts))
+
+    one, other = whole.served["7"], parts.served["7"]
+    assert (one.rows, one.requests, one.callers.blocks) == (400, 400, other.callers.blocks)
+    np.testing.assert_allclose(one.callers.sums, other.callers.sums)
+
+
+def test_one_caller_bounds_nothing() -> None:
+    yes = np.linspace(0, 1, 50)
+    tally = served(empty(odds(yes), contract()), "7", yes, np.arange(50))
+    found = concluded(served(tally, "8", yes, np.zeros(50, dtype=int)))
+
+    assert found.groups is not None
+    assert found.groups.by_chance is None
+    assert found.groups.shifts[0].low is None
+    assert any("1 callers of one version, too few" in remark for remark in found.remarks)
+
+
 def test_two_groups_that_different_versions_answered_are_told_apart() -> None:
     random = np.random.default_rng(2)
     yes, is_new = random.random(20_000), random.random(20_000) < 0.1
-    seconds = times(20_000)
-    tally = served(empty(odds(yes), contract()), "7", yes[~is_new], seconds[~is_new])
-    tally = served(tally, "8", yes[is_new] ** 2, seconds[is_new], failed=3)
+    callers = np.arange(20_000)
+    tally = served(empty(odds(yes), contract()), "7", yes[~is_new], callers[~is_new])
+    tally = served(tally, "8", yes[is_new] ** 2, callers[is_new], failed=3)
     found = concluded(tally)
 
     assert found.groups is not None
+    assert found.groups.by_chance is not None
     assert found.groups.distance > 2 * found.groups.by_chance
     assert found.groups.shifts[0].high is not None
     assert found.groups.shifts[0].high < 0
-    assert {s.version: (s.requests, s.failed) for s in found.served} == {
-        "7": (int((~is_new).sum()), 0),
-        "8": (int(is_new.sum()), 3),
+    assert {s.version: (s.requests, s.rows, s.failed) for s in found.served} == {
+        "7": (int((~is_new).sum()), int((~is_new).sum()), 0),
+        "8": (int(is_new.sum()), int(is_new.sum()), 3),
     }
 
 
@@ -259,10 +347,3 @@ def test_a_result_survives_being_kept() -> None:
     found = concluded(with_pairs(empty(said, contract()), times(500), said, said, {}))
 
     assert from_json(TrialResult, to_json(found)) == found
-
-
-def test_a_short_canary_whose_callers_alone_are_compared_says_that_it_is_short() -> None:
-    yes = np.linspace(0, 1, 50)
-    tally = served(empty(odds(yes), contract()), "7", yes, times(50, 1 / 60))
-
-    assert any("let it run longer" in remark for remark in concluded(tally).remarks)

@@ -3,14 +3,12 @@
 from datetime import timedelta
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.policy.limits import rate_in_budget, upper
 from trimtab.policy.pseudo_windows import by_rows, by_time
-from trimtab.policy.reference import promise_quality
 from trimtab.records.durations import Rate
 
 WEEK = timedelta(days=7)
@@ -59,47 +57,3 @@ def test_a_window_and_the_rest_are_all_rows_that_were_cut(times: list[float], da
         assert (here + rest == (windows.blocks >= 0).sum()).all()
     assert (here >= 0).all()
     assert windows.blocks.max() < windows.size
-
-
-def test_a_promise_is_kept_by_windows_of_the_same_kind() -> None:
-    rng = np.random.default_rng(0)
-    losses = rng.exponential(size=40_000)
-    times = pd.Series(pd.date_range("2013-01-07", periods=20_000, freq="10min", tz="UTC"))
-
-    promise = promise_quality(
-        losses[:20_000], times, metric="log_loss", window=WEEK, false_alarms=0.05, seed=0
-    )
-
-    later = losses[20_000:].reshape(-1, 1000).mean(axis=1)
-    assert promise.expected == pytest.approx(1, abs=0.03)
-    assert promise.limit > promise.expected
-    assert np.mean(later > promise.limit) <= 0.1
-    assert promise.limit < 1.2  # and a loss of a fifth more would show
-
-
-@pytest.mark.parametrize("known", [1, 3, 50])
-def test_a_promise_can_be_made_of_few_losses_and_of_gaps(known: int) -> None:
-    losses = np.full(100, np.nan)
-    losses[:known] = np.linspace(0.1, 0.9, known)
-
-    promise = promise_quality(losses, None, metric="brier", window=WEEK, false_alarms=0.05, seed=0)
-
-    assert np.isfinite(promise.limit)
-    assert promise.limit >= promise.expected
-
-
-def test_one_stray_time_does_not_break_a_promise() -> None:
-    times = pd.Series(pd.to_datetime(["2010-01-01"] + ["2013-01-07"] * 99, utc=True))
-
-    promise = promise_quality(
-        np.ones(100), times, metric="brier", window=WEEK, false_alarms=0.05, seed=0
-    )
-
-    assert promise.limit == pytest.approx(1.0)
-
-
-def test_a_promise_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="no losses"):
-        promise_quality(
-            np.array([np.nan]), None, metric="brier", window=WEEK, false_alarms=0.05, seed=0
-        )

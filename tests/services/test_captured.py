@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -16,9 +17,10 @@ from msgspec import structs
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.logged import log_schema
 from trimtab.records.schema import Column, ColumnType, Schema
-from trimtab_services.captured import CapturedRequest, as_line, decode, encode
+from trimtab_services.captured import CapturedRequest, as_line, decode, encode, from_line
 from trimtab_services.frames import MAGIC
 from trimtab_services.log_tables import UnfitRequestError, log_table
+from trimtab_services.tables import TableWriter
 
 NOON = datetime(2013, 4, 1, 12, tzinfo=UTC)
 Row = tuple[bool | int | str | float | None, Mapping[str, object]]
@@ -103,6 +105,50 @@ def test_no_number_that_a_caller_sends_spells_the_mark_of_a_frame(smuggled: byte
 
     assert MAGIC not in encode(request)
     assert decode(encode(request)) == request
+
+
+def test_a_table_of_numbers_is_read_as_the_rows_that_it_was() -> None:
+    random = np.random.default_rng(0)
+    inputs = list(map(tuple, (random.integers(-999, 999, (50, 8)) / 100).tolist()))
+    written_out = CapturedRequest(
+        request_id="0" * 32,
+        version="1",
+        received=NOON,
+        status=200,
+        latency_us=5,
+        source=None,
+        device="cpu",
+        detail=None,
+        time=NOON,
+        columns=list("abcdefgh"),
+        inputs=inputs,
+        predictions=[0.5] * 50,
+    )
+    table = TableWriter(8).write(np.array(inputs))
+    small = encode(structs.replace(written_out, inputs=(), table=table))
+
+    assert len(small) < 0.6 * len(encode(written_out))
+    assert MAGIC[:2] not in small
+    assert decode(small) == decode(encode(written_out))
+    assert from_line(as_line(small)) == decode(small)
+
+
+def test_a_request_from_before_there_were_tables_is_read() -> None:
+    request = captured(asked(temp=1.5))
+    fields = msgspec.msgpack.decode(encode(request).replace(b"\xff\x00", b"\xff"))
+    assert fields.pop() is None, "the last field is the table"
+    old = msgspec.msgpack.encode(fields).replace(b"\xff", b"\xff\x00")
+
+    assert decode(old) == request
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_table_of_other_rows_than_were_answered_is_refused(rows: int) -> None:
+    two = captured(asked(temp=1.5), asked(temp=2.5))
+    table = TableWriter(1).write(np.ones((rows, 1)))
+
+    with pytest.raises(ValueError, match="no captured request"):
+        decode(encode(structs.replace(two, inputs=(), table=table)))
 
 
 @given(requests())

@@ -135,3 +135,45 @@ def test_a_slow_body_is_left_to_whoever_reads_it(
         connection.sendall(b"y")
 
         assert OK in answers(connection, 1)
+
+
+def exchange(port: int, *sent: bytes, until: bytes) -> list[bytes]:
+    """Send parts, and give what came back, packet by packet."""
+    packets: list[bytes] = []
+    with create_connection(("127.0.0.1", port), timeout=30) as connection:
+        for part in sent:
+            connection.sendall(part)
+        while until not in b"".join(packets):
+            packets.append(connection.recv(1 << 16))
+    return packets
+
+
+def test_an_answer_comes_in_one_piece(port: int) -> None:
+    (packet,) = exchange(port, START + b"content-length: 1\r\n\r\nx", until=b"\r\n\r\n1")
+
+    assert packet.startswith(OK)
+
+
+def test_an_answer_without_a_body_is_not_kept_back(port: int) -> None:
+    head = b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+    assert b"".join(exchange(port, head, head, until=b"\r\n\r\n" + OK)).count(OK) == 2
+
+
+def test_the_last_answer_of_a_connection_is_sent_before_it_is_closed(port: int) -> None:
+    for method, rest in ((b"HEAD", b""), (b"GET", b"0")):
+        with create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(method + b" / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            read = answers(connection)
+
+        assert read.startswith(OK)
+        assert read.endswith(b"\r\n\r\n" + rest)
+
+
+def test_who_waits_for_leave_to_send_a_body_gets_it(port: int) -> None:
+    with create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(START + b"expect: 100-continue\r\ncontent-length: 2\r\n\r\n")
+        assert connection.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"xy")
+
+        assert b"\r\n\r\n2" in answers(connection, 1)

@@ -58,6 +58,7 @@ def test_what_fits_the_document_is_answered_as_it_says(schema: Any) -> None:
     }
 
     assert 200 in seen["POST /predict"]
+    assert 202 in seen["POST /labels"]
     assert all(statuses == {200} for label, statuses in seen.items() if label.startswith("GET"))
 
 

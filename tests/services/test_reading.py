@@ -76,6 +76,9 @@ def assert_no_more_than_described(text: bytes, wire: Wire = WIRE, reader: Reader
     wanted = judged(wire, text)
     assert wanted is not None, text
     assert exactly(taken) == exactly(wanted), text
+    if taken.rows.numbers is not None:
+        found = [struct.pack(f">{len(row)}d", *row) for row in taken.rows.numbers.tolist()]
+        assert found == [struct.pack(f">{len(row)}d", *row) for row in taken.rows.values], text
     return True
 
 
@@ -308,3 +311,41 @@ def test_a_row_with_too_few_values_is_named() -> None:
     assert refused({"columns": order, "data": [values] * 5}).fields[0][0] == "data"
     assert refused({"columns": order}).fields == (("data", "is missing"),)
     assert refused({"data": [values]}).fields == (("columns", "is missing"),)
+
+
+FLOATS = Wire(
+    contract(
+        Column(name="a", type=ColumnType.DOUBLE, required=True),
+        Column(name="b", type=ColumnType.FLOAT, required=False),
+        Column(name="c", type=ColumnType.DOUBLE, required=True),
+    ),
+    20,
+)
+FLOATS_READER = Reader(FLOATS.contract, 20)
+
+
+@given(
+    st.lists(st.tuples(*[VALUES[ColumnType.FLOAT]] * 3), min_size=1, max_size=20),
+    st.permutations("abc"),
+    st.booleans(),
+)
+def test_numbers_are_a_matrix_too_in_whatever_form_they_came(
+    values: list[tuple[Any, ...]], order: list[str], is_named: bool
+) -> None:
+    rows = [dict(zip(order, row, strict=True)) for row in values]
+    asked = {"rows": rows} if is_named else {"columns": order, "data": values}
+    text = json.dumps(asked).encode()
+
+    if assert_no_more_than_described(text, FLOATS, FLOATS_READER):
+        taken = FLOATS_READER.read(text)
+        assert taken is not None
+        assert taken.rows.numbers is not None
+
+
+def test_rows_with_a_null_are_no_matrix() -> None:
+    text = b'{"rows": [{"a": 1, "b": null, "c": 2}]}'
+
+    assert assert_no_more_than_described(text, FLOATS, FLOATS_READER)
+    taken = FLOATS_READER.read(text)
+    assert taken is not None
+    assert taken.rows.numbers is None

@@ -34,6 +34,8 @@ def contract(task: Task = Task.BINARY) -> Contract:
         Task.BINARY: (False, True),
         Task.MULTICLASS: ("a", "b", "c"),
         Task.REGRESSION: (),
+        Task.CLUSTERING: (0, 1, 2),
+        Task.ANOMALY: (),
     }
     return Contract(
         model="late-arrival",
@@ -41,6 +43,7 @@ def contract(task: Task = Task.BINARY) -> Contract:
         target="late",
         schema=Schema(columns=COLUMNS),
         classes=classes[task],
+        threshold=0.5 if task is Task.ANOMALY else None,
     )
 
 
@@ -234,8 +237,13 @@ def test_an_answer_is_what_its_schema_says(task: Task) -> None:
     assert (answer.model, answer.version, answer.request_id) == ("late-arrival", "7", "ab")
     assert [p.prediction_id for p in answer.predictions] == ["ab-0", "ab-1"]
     assert [p.prediction for p in answer.predictions] == said
-    if classes:
-        named = json.loads(text)["predictions"][1]["probabilities"]
+    written = json.loads(text)["predictions"]
+    if task is Task.CLUSTERING:
+        assert [one["distance"] for one in written] == [0.25, 1e-7]
+    elif task is Task.ANOMALY:
+        assert [one["is_anomaly"] for one in written] == [True, False]
+    elif classes:
+        named = written[1]["probabilities"]
         assert named == dict.fromkeys(map(str, classes), 1e-7)
 
 

@@ -11,6 +11,12 @@ from trimtab.settings import Environment, Settings, load
 
 MODEL = '[models.late]\ntask = "binary"\nsource = "flights.csv"\ntarget = "late"\n'
 
+UNLABELLED = """
+[models.usual]
+task = "clustering"
+source = "flights.csv"
+"""
+
 
 def read(tmp_path: Path, text: str) -> Settings:
     (tmp_path / "trimtab.toml").write_text(text)
@@ -47,7 +53,11 @@ def test_a_model_needs_only_task_source_and_target(tmp_path: Path) -> None:
         (MODEL + "[demo]\nmodel = 'early'\nstart = '2013-01-01'", "not a declared model"),
         (MODEL.replace("binary", "binry"), "models.late.task: Input should be 'binary'"),
         (MODEL.replace("models.late", "models.Late"), "models.Late"),
-        (MODEL.replace('target = "late"\n', ""), "models.late.target: missing"),
+        (MODEL.replace('target = "late"\n', ""), "target: binary needs the column to predict"),
+        (MODEL.replace("binary", "anomaly"), "target: anomaly has no labels"),
+        (UNLABELLED + "[demo]\nmodel = 'usual'\nstart = '2013-01-01'", "there are none"),
+        (UNLABELLED + "[models.usual.train]\nclusters = 1", "clusters"),
+        (UNLABELLED + "[models.usual.train]\ncontamination = 0.5", "contamination"),
         ("[models]", "models: none is declared"),
         (MODEL + "time = 'id'\nkey = 'id'", "key: 'id' is also named as time"),
         (MODEL + "[platform]\nhost = '0.0.0.0'", "TRIMTAB_TRACKING_URI"),

@@ -141,7 +141,7 @@ class Replay:
         labels = history.labels_until(moment)
         if labels:
             with self._database.transaction() as stores:
-                stores.labels.put(self._model, labels)
+                stores.labels.put(self._model, labels, by="demo")
 
     def _conclude(self, first: str) -> None:
         """Print what it all came to."""

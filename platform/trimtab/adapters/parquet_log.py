@@ -7,7 +7,7 @@ file's, so that a reader of one week opens the files of that week alone.
 
 import functools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,8 @@ from .log_merging import parts_of
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = pa.timestamp("us", tz="UTC")
 _MICROSECOND = timedelta(microseconds=1)
+_NAMES = pa.schema([("key", pa.string()), ("prediction_id", pa.string())])
+_FILES = 32  # looked at in one go
 _READS = 20  # a file that was merged away while it was read is found in its new place
 
 
@@ -118,12 +120,46 @@ class ParquetLog:
         firsts = [f.first for f in self._folder.all_files(model) if f.first <= f.last]
         return _EPOCH + min(firsts) * _MICROSECOND if firsts else None
 
+    def find(self, model: str, names: Collection[str]) -> set[str]:
+        """Tell which of these are the key, or the prediction id, of an answered row.
+
+        Two columns are read, of the newest files first, and none once all is found: a name that
+        is nowhere costs a look at both columns of the whole log.
+        """
+        wanted, found, looked = set(names), set[str](), set[str]()
+        for _ in range(_READS):
+            files = sorted(self._folder.all_files(model), key=lambda f: f.last, reverse=True)
+            left = [file.path for file in files if file.path not in looked]
+            try:
+                for start in range(0, len(left), _FILES):
+                    if not wanted - found:
+                        return found
+                    some = left[start : start + _FILES]
+                    found |= _named(some, wanted - found)
+                    looked.update(some)
+                return found
+            except FileNotFoundError:
+                continue
+        raise FileNotFoundError(f"{self._folder.model(model)} changes faster than it can be read")
+
     def _names(self, file: LogFile) -> Sequence[str]:
         if not file.is_merged:
             return [file.name]
         if file.name not in self._merged:
             self._merged[file.name] = parts_of(file)
         return self._merged[file.name]
+
+
+def _named(paths: Sequence[str], wanted: set[str]) -> set[str]:
+    """Tell which of these names some files have."""
+    names = pa.array(wanted, pa.string())
+    # Columns are named one by one: files of different versions have different inputs.
+    columns = ds.dataset(paths, schema=_NAMES)
+    found: set[str] = set()
+    for name in _NAMES.names:
+        hit = columns.to_table([name], filter=pc.field(name).isin(names))
+        found.update(hit[name].to_pylist())
+    return found
 
 
 def _span(rows: pa.Table) -> tuple[int, int]:

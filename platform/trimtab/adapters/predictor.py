@@ -13,7 +13,7 @@ import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from trimtab.errors import ExitCode, TrimtabError
-from trimtab.records.contracts import Contract
+from trimtab.records.contracts import Contract, Task
 from trimtab.records.devices import WantedDevice
 from trimtab.records.documents import from_json
 from trimtab.records.schema import Schema
@@ -21,11 +21,13 @@ from trimtab.records.schema import Schema
 from .device import DeviceChoice, choose
 from .frames import FrameError, coerce
 from .lowering import Lowered, OddRowsError, lower
+from .tree_bounds import UnsoundTreeError, require_sound_trees
 
 CONTRACT_FILE = "contract.json"
 MODEL_FILE = "model.skops"
 TRUSTED = (
     "numpy.dtype",
+    "sklearn.tree._tree.Tree",  # once each of its indices was found to be in bounds
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
@@ -50,7 +52,8 @@ class Answers:
 
     predictions: list[bool | int | str | float]
     probabilities: np.ndarray | None
-    """Rows by classes, in the order of the contract; None for regression."""
+    """Rows by classes, in the order of the contract; for clusters the distances from their centres;
+    None where answers are numbers."""
 
 
 class UnanswerableError(TrimtabError):
@@ -89,7 +92,8 @@ class Predictor:
         contract = from_json(Contract, (folder / CONTRACT_FILE).read_bytes())
         try:
             pipeline = skops.io.load(folder / MODEL_FILE, trusted=list(TRUSTED))
-        except UntrustedTypesFoundException as error:
+            require_sound_trees(pipeline)
+        except (UntrustedTypesFoundException, UnsoundTreeError) as error:
             raise UntrustedModelError(folder / MODEL_FILE, error) from None
         size = (folder / MODEL_FILE).stat().st_size
         return cls(contract, pipeline, _place(pipeline[-1], device, size))
@@ -105,7 +109,8 @@ class Predictor:
         Raises FrameError when the rows do not fit the contract.
         """
         frame = coerce(inputs, self.contract.schema)
-        return answers_of(self.contract, raw_output(self._pipeline, frame))
+        output = raw_output(self._pipeline, frame, self.contract.task)
+        return answers_of(self.contract, output)
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> Answers:
         """Answer rows of Python's own values by column name; times are aware, nulls are None.
@@ -126,7 +131,7 @@ class Predictor:
                 pass  # values that are rare enough for the long way
         frame = coerce(_frame(list(rows), self.contract.schema), self.contract.schema)
         try:
-            return raw_output(self._pipeline, frame)
+            return raw_output(self._pipeline, frame, self.contract.task)
         except ValueError as error:
             raise UnanswerableError(error) from error
 
@@ -146,18 +151,33 @@ def _frame(rows: Sequence[Mapping[str, Any]], schema: Schema) -> pd.DataFrame:
     return pd.DataFrame({name: [row[name] for row in rows] for name in schema.names})
 
 
-def raw_output(model: Any, inputs: Any) -> np.ndarray:
-    """Ask a model, or only its last step: probabilities where it has them, else numbers."""
-    ask = getattr(model, "predict_proba", model.predict)
-    return np.asarray(ask(inputs), dtype=float)
+def raw_output(model: Any, inputs: Any, task: Task) -> np.ndarray:
+    """Ask a model, or only its last step.
+
+    Gives probabilities by class, distances by cluster, numbers, or how odd rows are, 0 to 1 and
+    above a half for what is easily told from the rest (Liu, Ting and Zhou, "Isolation Forest",
+    2008).
+    """
+    match task:
+        case Task.CLUSTERING:
+            output = model.transform(inputs)
+        case Task.ANOMALY:
+            output = -model.score_samples(inputs)
+        case Task.REGRESSION:
+            output = model.predict(inputs)
+        case _:
+            output = model.predict_proba(inputs)
+    return np.asarray(output, dtype=float)
 
 
 def answers_of(contract: Contract, output: np.ndarray) -> Answers:
     """Put a model's output into the words of its contract."""
-    if not contract.task.is_classification:
+    if contract.task.answers_numbers:
         return Answers(predictions=list(output.tolist()), probabilities=None)
     classes = contract.classes
-    chosen = [classes[i] for i in output.argmax(axis=1).tolist()]
+    is_near = contract.task is Task.CLUSTERING
+    best = output.argmin(axis=1) if is_near else output.argmax(axis=1)
+    chosen = [classes[i] for i in best.tolist()]
     return Answers(predictions=list(chosen), probabilities=output)
 
 

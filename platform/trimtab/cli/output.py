@@ -21,6 +21,7 @@ if not console.is_terminal:
 
 _COLOURS = {
     "opened": "yellow",
+    "escalated": "red",
     "failed": "red",
     "rejected": "yellow",
     "declined": "dim",

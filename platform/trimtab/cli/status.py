@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from trimtab.errors import ExitCode
+from trimtab.records.deliveries import Standing
 from trimtab.records.endpoints import EndpointStatus
-from trimtab.records.incidents import Incident
+from trimtab.records.incidents import Incident, IncidentState
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RetrainRequest
 from trimtab.records.trials import Trial
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from trimtab.ports import Stores
     from trimtab.settings import Settings
 
+_UNDELIVERED = timedelta(hours=1)  # what nobody took for so long, somebody should look at
 _SILENT = timedelta(seconds=30)  # an endpoint that says nothing for so long is down
 
 
@@ -40,12 +42,15 @@ class ModelStatus:
     trial: Trial | None
     """The version that is tried beside the champion."""
     labels: int
+    alerts: tuple[Standing, ...] = ()
+    """How its alerts stand at each address."""
+    unmatched_labels: int = 0
+    """Those of them that no prediction was found for, or not yet."""
 
     def troubles(self, now: datetime) -> list[str]:
         """List what somebody should look at; empty when all is well."""
-        found = [
-            f"{incident.situation} since {incident.opened_at:%F}" for incident in self.incidents
-        ]
+        found = [_ongoing(incident) for incident in self.incidents]
+        found += [text for alerts in self.alerts if (text := _undelivered(alerts, now))]
         if self.endpoint is None or _is_silent(self.endpoint, now):
             found.append("the endpoint is down")
         elif self.endpoint.note:
@@ -68,6 +73,8 @@ def look(stores: "Stores", model: str) -> ModelStatus:
         request=next(iter(stores.requests.recent(model, limit=1)), None),
         trial=stores.trials.running(model),
         labels=stores.labels.count(model),
+        alerts=tuple(stores.outbox.standing(model)),
+        unmatched_labels=stores.label_search.unmatched(model),
     )
 
 
@@ -127,8 +134,23 @@ def _lines(model: ModelStatus, now: datetime) -> list[tuple[str, str]]:
         lines.append(("retraining", f"{request.state} ({request.trigger}, {request.asked_at:%F})"))
     if model.trial:
         lines.append(("on trial", _on_trial(model.trial)))
-    lines.append(("labels", str(model.labels)))
+    unmatched = f"; {model.unmatched_labels} match no prediction so far"
+    lines.append(("labels", f"{model.labels}{unmatched if model.unmatched_labels else ''}"))
     return lines
+
+
+def _ongoing(incident: Incident) -> str:
+    state = "" if incident.state is IncidentState.OPEN else f", {incident.state}"
+    return f"{incident.situation} since {incident.opened_at:%F} ({incident.severity}{state})"
+
+
+def _undelivered(alerts: Standing, now: datetime) -> str:
+    """Say that alerts do not get through; empty while they do, or may yet."""
+    if alerts.since is None or now - alerts.since < _UNDELIVERED:
+        return ""
+    why = f": {alerts.error}" if alerts.error else ""
+    since = f"{alerts.since:%F %H:%M}"
+    return f"{alerts.waiting} alerts not delivered to {alerts.address} since {since}{why}"
 
 
 def _is_silent(endpoint: EndpointStatus, now: datetime) -> bool:

@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_table(file: Path, *, text: str | None = None) -> "pd.DataFrame":
-    """Read a file; `text` is a column that is kept as it is written. Raises SettingsError."""
+def read_table(file: Path) -> "pd.DataFrame":
+    """Read a file. Raises SettingsError."""
     import pandas as pd
 
     try:
         if file.suffix == ".parquet":
             return pd.read_parquet(file)
-        return pd.read_csv(file, dtype={text: str} if text else None)
+        return pd.read_csv(file)
     except (ValueError, OSError) as error:
         raise SettingsError(f"{file} cannot be read: {error}") from None
 

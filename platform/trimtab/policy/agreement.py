@@ -1,6 +1,6 @@
 """From what was counted of a trial to the comparison that people read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -19,7 +19,7 @@ from trimtab.records.tallies import BlockSums, PairTally, Plan, ServedTally, Tal
 
 from .block_sums import add, doublings
 from .distance import jensen_shannon
-from .resampling import Floats, bounds_of_difference, bounds_of_mean
+from .resampling import Floats, bounds_of_difference, bounds_of_mean, variance_of_mean
 from .tallying import ALL, STEPS
 
 _BLOCKS = 40
@@ -111,38 +111,46 @@ def _shift(
 def _groups(
     champion: ServedTally, challenger: ServedTally, plan: Plan, confidence: float
 ) -> Groups | None:
-    """Compare callers that met one version with those that met the other."""
-    if not (sum(champion.counts) and sum(challenger.counts)):
+    """Compare callers that met one version with those that met the other.
+
+    A caller who comes back is one piece of luck, however often: so it is callers that are drawn.
+    """
+    if not (champion.rows and challenger.rows):
         return None
-    left, right = _aligned(champion.sums, challenger.sums)
+    tables = np.array(champion.callers.sums), np.array(challenger.callers.sums)
+    rows, width = tuple(table[:, 0] for table in tables), len(plan.scores)
     shifts = []
     for i, score in enumerate(plan.scores, start=1):
-        bounds = bounds_of_difference(
-            (left[:, i], right[:, i]), (left[:, 0], right[:, 0]), confidence, _SEED
-        )
-        low, high = bounds or (None, None)
-        means = [float(side[:, i].sum() / side[:, 0].sum()) for side in (left, right)]
+        sides = [(table[:, i], sizes) for table, sizes in zip(tables, rows, strict=True)]
+        low, high = bounds_of_difference(sides[0], sides[1], confidence, _SEED) or (None, None)
+        means = [float(sums.sum() / sizes.sum()) for sums, sizes in sides]
         shifts.append(
             Shift(score=score, champion=means[0], challenger=means[1], low=low, high=high)
         )
-    rows = sum(champion.counts), sum(challenger.counts)
+    bins = [table[:, 1 + width :] for table in tables]
+    counts = [counted.sum(axis=0) for counted in bins]
     return Groups(
-        distance=_distance(champion.counts, challenger.counts),
-        by_chance=_by_chance(champion.counts, challenger.counts, rows),
+        distance=float(jensen_shannon(counts[0], counts[1])),
+        by_chance=_by_chance(bins, rows),
         shifts=tuple(shifts),
     )
 
 
-def _by_chance(
-    champion: tuple[int, ...], challenger: tuple[int, ...], rows: tuple[int, int]
-) -> float:
-    """Expect so large a distance of two samples of one distribution.
+def _by_chance(bins: Sequence[Floats], rows: Sequence[Floats]) -> float | None:
+    """Expect so large a distance of two groups of such callers, were both answered alike.
 
-    To second order the divergence is the sum of (p - q)^2 / (8 ln 2 p), and the squares of b
-    bins are together (b - 1) (1/n + 1/m) of their p on average.
+    To second order the divergence is the sum of (p - q)^2 / (8 ln 2 m) over the bins, m between p
+    and q; the variance of p and of q is that of means over callers (Rao and Scott 1981, "The
+    analysis of categorical data from complex sample surveys", Journal of the American Statistical
+    Association 76).
     """
-    used = np.count_nonzero(np.array(champion) + np.array(challenger))
-    divergence = (used - 1) / (8 * np.log(2)) * (1 / rows[0] + 1 / rows[1])
+    if any(len(sizes) < 2 for sizes in rows):
+        return None
+    shares = [counted.sum(axis=0) / sizes.sum() for counted, sizes in zip(bins, rows, strict=True)]
+    middle = (shares[0] + shares[1]) / 2
+    spread = np.sum([variance_of_mean(*side) for side in zip(bins, rows, strict=True)], axis=0)
+    is_used = middle > 0
+    divergence = (spread[is_used] / middle[is_used]).sum() / (8 * np.log(2))
     return float(np.sqrt(np.clip(divergence, 0.0, 1.0)))
 
 
@@ -150,7 +158,7 @@ def _served(version: str, tally: ServedTally) -> Served:
     return Served(
         version=version,
         requests=tally.requests,
-        rows=sum(tally.counts),
+        rows=tally.rows,
         failed=tally.failed,
         p50_ms=quantile(tally.latencies, 0.5),
         p99_ms=quantile(tally.latencies, 0.99),
@@ -182,30 +190,20 @@ def _remarks(tally: Tally, rows: int, min_rows: int) -> list[str]:
         found.append(f"{rows} rows were answered by both, too few to go by (fewer than {min_rows})")
     if tally.unanswered:
         found.append(f"the challenger could not answer {tally.unanswered} rows")
-    pair = tally.pairs.get(ALL)
-    sums = [pair.sums] if pair else [served.sums for served in tally.served.values()]
-    blocks = len({block for side in sums for block in side.blocks})
+    blocks = len(tally.pairs[ALL].sums.blocks) if ALL in tally.pairs else 0
     if 0 < blocks < _FEW:
         minutes = tally.block_seconds // 60
         found.append(f"bounds rest on {blocks} stretches of {minutes} min: let it run longer")
+    callers = [len(served.callers.blocks) for served in tally.served.values() if served.rows]
+    if len(callers) > 1 and min(callers) < _FEW:
+        found.append(
+            f"callers apart: bounds rest on {min(callers)} callers of one version, too few"
+        )
     return found
 
 
 def _few_blocks(sums: BlockSums) -> Floats:
     return np.array(add([sums], [doublings(sums.blocks, _BLOCKS)]).sums)
-
-
-def _aligned(left: BlockSums, right: BlockSums) -> tuple[Floats, Floats]:
-    """Give both sides' sums over the blocks of either."""
-    times = doublings([*left.blocks, *right.blocks], _BLOCKS)
-    sides = [add([side], [times]) for side in (left, right)]
-    blocks = sorted({block for side in sides for block in side.blocks})
-    tables = []
-    for side in sides:
-        table = np.zeros((len(blocks), len(side.sums[0])))
-        table[np.searchsorted(blocks, side.blocks)] = side.sums
-        tables.append(table)
-    return tables[0], tables[1]
 
 
 def _distance(left: tuple[int, ...], right: tuple[int, ...]) -> float:

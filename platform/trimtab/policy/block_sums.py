@@ -1,4 +1,4 @@
-"""Sums over stretches of time: added up as traffic comes, and never many."""
+"""Sums over blocks of rows, mostly stretches of time: added up as traffic comes, never many."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,12 @@ MOST = 64
 
 def sum_up(seconds: Floats, figures: Floats, block_seconds: int) -> BlockSums:
     """Sum figures (rows by figures) over the blocks that their times, since 1970, fall in."""
-    blocks, of = np.unique((seconds // block_seconds).astype(np.int64), return_inverse=True)
+    return sum_over((seconds // block_seconds).astype(np.int64), figures)
+
+
+def sum_over(numbers: NDArray[np.int64], figures: Floats) -> BlockSums:
+    """Sum figures (rows by figures) over the blocks of these numbers, one a row."""
+    blocks, of = np.unique(numbers, return_inverse=True)
     sums = np.zeros((len(blocks), figures.shape[1]))
     np.add.at(sums, of, figures)
     return _record(blocks, sums)
@@ -29,11 +34,7 @@ def add(parts: Sequence[BlockSums], halvings: Sequence[int]) -> BlockSums:
     if not known:
         return BlockSums()
     numbers = np.concatenate([np.array(part.blocks) >> n for part, n in known])
-    rows = np.concatenate([np.array(part.sums) for part, _ in known])
-    blocks, of = np.unique(numbers, return_inverse=True)
-    sums = np.zeros((len(blocks), rows.shape[1]))
-    np.add.at(sums, of, rows)
-    return _record(blocks, sums)
+    return sum_over(numbers, np.concatenate([np.array(part.sums) for part, _ in known]))
 
 
 def doublings(blocks: Sequence[int], most: int = MOST) -> int:

@@ -19,6 +19,11 @@ def losses(
 ) -> np.ndarray:
     """Give each row's loss; NaN where the label is no class, no number or absent.
 
+    Without labels there are two. `ambiguity` of clusters is a row's distance from the centre of its
+    own one over that of the next, 0 to 1, the same whatever the scale and however many clusters:
+    one less the simplified silhouette (Hruschka, de Castro and Campello, 2004). `rate_shift` of
+    anomalies has as its mean by how much their share differs from the one expected.
+
     Raises ValueError for a metric that does not exist or does not fit the task.
     """
     match metric:
@@ -29,7 +34,25 @@ def losses(
         case "squared_error" | "absolute_error" if contract.task is Task.REGRESSION:
             error = np.asarray(predictions, dtype=float) - numbers(labels)
             return np.asarray(error**2 if metric == "squared_error" else np.abs(error))
+        case "ambiguity" if contract.task is Task.CLUSTERING and probabilities is not None:
+            return _ambiguity(np.asarray(probabilities, dtype=float))
+        case "rate_shift" if contract.threshold is not None and contract.expected_rate is not None:
+            is_anomaly = np.asarray(predictions, dtype=float) > contract.threshold
+            excess = is_anomaly - contract.expected_rate
+            return np.asarray(excess if excess.mean() >= 0 else -excess)
     raise ValueError(f"{metric!r} is no loss of a {contract.task} model")
+
+
+def losses_by_class(metric: str, probabilities: np.ndarray) -> np.ndarray:
+    """Give what each row's loss would be if each class were true: rows by classes.
+
+    Raises ValueError for a metric that is none of probabilities.
+    """
+    if metric not in ("log_loss", "brier"):
+        raise ValueError(f"{metric!r} is no loss of probabilities")
+    score = _log_loss if metric == "log_loss" else _brier
+    rows, classes = probabilities.shape
+    return np.column_stack([score(probabilities, np.full(rows, k)) for k in range(classes)])
 
 
 def class_indices(contract: Contract, labels: Sequence[object] | np.ndarray) -> np.ndarray:
@@ -68,6 +91,12 @@ def _brier(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     of_truth = _of_truth(probabilities, truth)
     distance: np.ndarray = (probabilities**2).sum(axis=1) - 2 * of_truth + 1
     return distance / 2 if probabilities.shape[1] == 2 else distance
+
+
+def _ambiguity(distances: np.ndarray) -> np.ndarray:
+    nearest = np.sort(distances, axis=1)[:, :2]
+    own, next_ = nearest[:, 0], nearest[:, 1]
+    return np.asarray(np.divide(own, next_, out=np.ones(len(own)), where=next_ > 0))
 
 
 def _of_truth(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:

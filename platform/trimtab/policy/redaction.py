@@ -21,6 +21,11 @@ def pseudonym(secret: bytes, text: str) -> str:
     return hashlib.blake2b(_bytes(text), key=secret, digest_size=16).hexdigest()
 
 
+def is_prediction_id(text: str) -> bool:
+    """Tell whether a text is how endpoints name predictions: a request's id, a dash, a number."""
+    return _PREDICTION_ID.fullmatch(text) is not None
+
+
 def secret_of(text: str) -> bytes:
     """Make 32 bytes of a secret that a person chose."""
     return hashlib.sha256(_bytes(text)).digest()
@@ -55,7 +60,7 @@ class Redaction:
 
     def key(self, key: str) -> str:
         """Give a key as the log has it; a prediction's own id names nobody and stays."""
-        if not self.hashes_keys or _PREDICTION_ID.fullmatch(key):
+        if not self.hashes_keys or is_prediction_id(key):
             return key
         return pseudonym(self.secret, key)
 

@@ -1,4 +1,4 @@
-"""Who answers a request while a canary runs: the same key gets the same version."""
+"""Who asks, and who answers while a canary runs: the same key gets the same version."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,9 +18,25 @@ def goes_to_challenger(trial: str, share: float, keys: Sequence[str | None], req
     ... )
     True
     """
+    return _number(caller(keys, request), trial) < share * _WHOLE
+
+
+def caller(keys: Sequence[str | None], request: str) -> str:
+    """Tell who asks, as far as is known: whoever has the first key, else nobody else ever.
+
+    >>> caller([None, "order-7"], "a")
+    'key order-7'
+    """
     key = next((key for key in keys if key), None)
-    what = f"key {key}" if key is not None else f"request {request}"
-    digest = hashlib.blake2b(
-        what.encode("utf-8", "surrogatepass"), digest_size=8, key=trial.encode()[:64]
-    )
-    return int.from_bytes(digest.digest()) < share * _WHOLE
+    return f"key {key}" if key is not None else f"request {request}"
+
+
+def group_of(caller: str, groups: int) -> int:
+    """Put a caller into one of so many groups, always the same and by no trial's share."""
+    return _number(caller, "groups of callers") % groups
+
+
+def _number(caller: str, salt: str) -> int:
+    text = caller.encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(text, digest_size=8, key=salt.encode()[:64])
+    return int.from_bytes(digest.digest())

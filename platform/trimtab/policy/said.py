@@ -82,9 +82,13 @@ def agree(plan: Plan, left: Said, right: Said) -> NDArray[np.bool_]:
     return np.asarray(np.abs(left.output - right.output)[:, 0] <= plan.tolerance)
 
 
+def bins_of(plan: Plan, said: Said) -> NDArray[np.int64]:
+    """Give the number of each answer's bin."""
+    if plan.counts_classes:
+        return said.classes()
+    return np.searchsorted(np.array(plan.edges), said.scores(plan)[:, 0], side="left")
+
+
 def bin_counts(plan: Plan, said: Said) -> NDArray[np.int64]:
     """Count answers in the plan's bins."""
-    if plan.counts_classes:
-        return np.bincount(said.classes(), minlength=plan.bins)
-    bins = np.searchsorted(np.array(plan.edges), said.scores(plan)[:, 0], side="left")
-    return np.bincount(bins, minlength=plan.bins)
+    return np.bincount(bins_of(plan, said), minlength=plan.bins)

@@ -169,14 +169,18 @@ def summarise(name: str, readings: Readings) -> CodedColumn:
 
 
 def _edges(finite: Floats) -> tuple[float, ...]:
-    """Choose inner edges at values that occur, so that a frequent value ends its own bin."""
+    """Choose inner edges at values that occur, so that a frequent value ends its own bin.
+
+    The first bin and the last are for values below and above all of these.
+    """
     if finite.size == 0:
         return ()
     distinct = finite[np.flatnonzero(np.diff(finite, prepend=np.nan) != 0)]
     if distinct.size > BINS:
         levels = np.sort([*np.arange(1, BINS) / BINS, *_TAILS])
         distinct = np.unique(np.quantile(finite, levels, method="inverted_cdf"))
-    return tuple(distinct[distinct < finite[-1]].tolist())
+    inner = distinct[distinct < finite[-1]].tolist()
+    return (float(np.nextafter(finite[0], -np.inf)), *inner, float(finite[-1]))
 
 
 def size(summary: ColumnSummary) -> int:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from trimtab.records.tallies import BlockSums, PairTally, Plan, ServedTally, Tally
 
-from .block_sums import SHORTEST, add, doublings, sum_up
+from .block_sums import SHORTEST, add, doublings, sum_over, sum_up
 from .resampling import Floats
-from .said import Said, agree, bin_counts
+from .said import Said, agree, bin_counts, bins_of
 
 ALL = "all rows"
 STEPS = 8
@@ -51,7 +51,7 @@ def with_served(
     tally: Tally,
     version: str,
     *,
-    seconds: Floats,
+    callers: NDArray[np.int64],
     said: Said,
     latencies: Sequence[float] | np.ndarray,
     requests: int,
@@ -59,21 +59,21 @@ def with_served(
 ) -> Tally:
     """Add what a version answered to callers.
 
-    `latencies` are microseconds, one a request; `failed` are requests that it could not answer.
+    `callers` are the groups of whoever asked for each row, of `plan.caller_groups`; `latencies` are
+    microseconds, one a request; `failed` are requests that it could not answer.
     """
-    known = said.is_answer
-    scores = said.only(known).scores(tally.plan)
-    figures = np.column_stack([np.ones(int(known.sum())), scores])
+    known, plan = said.is_answer, tally.plan
+    answers = said.only(known)
+    bins = np.eye(plan.bins)[bins_of(plan, answers)]
+    figures = np.column_stack([np.ones(len(bins)), answers.scores(plan), bins])
     old = tally.served.get(version, ServedTally())
-    counts = bin_counts(tally.plan, said.only(known))
     fresh = ServedTally(
         requests=old.requests + requests,
         failed=old.failed + failed,
         latencies=_stepped(old.latencies, latencies),
-        sums=add([old.sums, sum_up(seconds[known], figures, tally.block_seconds)], [0, 0]),
-        counts=_plus(old.counts, counts),
+        callers=add([old.callers, sum_over(callers[known], figures)], [0, 0]),
     )
-    return _bounded(replace(tally, served={**tally.served, version: fresh}))
+    return replace(tally, served={**tally.served, version: fresh})
 
 
 def with_timings(tally: Tally, version: str, micros: Sequence[float]) -> Tally:
@@ -109,8 +109,7 @@ def _joined(left: PairTally, right: PairTally) -> PairTally:
 
 def _bounded(tally: Tally) -> Tally:
     """Join blocks, all alike, when there have come to be too many."""
-    every = [pair.sums for pair in tally.pairs.values()] + [s.sums for s in tally.served.values()]
-    times = doublings([block for sums in every for block in sums.blocks])
+    times = doublings([block for pair in tally.pairs.values() for block in pair.sums.blocks])
     if not times:
         return tally
 
@@ -121,7 +120,6 @@ def _bounded(tally: Tally) -> Tally:
         tally,
         block_seconds=tally.block_seconds << times,
         pairs={n: replace(pair, sums=joined(pair.sums)) for n, pair in tally.pairs.items()},
-        served={v: replace(s, sums=joined(s.sums)) for v, s in tally.served.items()},
     )
 
 

@@ -2,14 +2,15 @@
 
 from .clock import Clock
 from .inference_log import InferenceLog, LogUpkeep
+from .labels import LabelFiles, Labels, LabelSearch
 from .registry import ModelRegistry
 from .reports import Reports
 from .stores import (
     Database,
     Endpoints,
+    FalseMarks,
     Incidents,
     Keys,
-    Labels,
     Ledger,
     Outbox,
     Promotions,
@@ -23,9 +24,12 @@ __all__ = [
     "Clock",
     "Database",
     "Endpoints",
+    "FalseMarks",
     "Incidents",
     "InferenceLog",
     "Keys",
+    "LabelFiles",
+    "LabelSearch",
     "Labels",
     "Ledger",
     "LogUpkeep",

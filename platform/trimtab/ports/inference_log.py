@@ -1,6 +1,6 @@
 """The inference log: every request that an endpoint answered or refused."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,6 +31,13 @@ class InferenceLog(Protocol):
 
     def first_time(self, model: str) -> datetime | None:
         """Give the earliest event time in the log."""
+        ...
+
+    def find(self, model: str, names: Collection[str]) -> set[str]:
+        """Tell which of these are the key, or the prediction id, of an answered row.
+
+        The newest rows are looked at first, and no more than it takes.
+        """
         ...
 
 

@@ -1,20 +1,22 @@
 """The platform's own stores; what is written in one transaction holds together or not at all."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from trimtab.records.deliveries import LOG, Attempt, Standing
 from trimtab.records.endpoints import EndpointStatus
-from trimtab.records.incidents import Alert, Incident
+from trimtab.records.incidents import Alert, FalseMark, Incident
 from trimtab.records.keys import ApiKey
-from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RetrainRequest
 from trimtab.records.tallies import Evidence
 from trimtab.records.trials import Trial
 from trimtab.records.verdicts import Verdict
+
+from .labels import LabelFiles, Labels, LabelSearch
 
 
 class Ledger(Protocol):
@@ -83,8 +85,12 @@ class RetrainRequests(Protocol):
 class Incidents(Protocol):
     """Situations with a life."""
 
+    def get(self, incident_id: str) -> Incident:
+        """Give an incident. Raises UnknownIncidentError."""
+        ...
+
     def active(self, model: str) -> Sequence[Incident]:
-        """List the unresolved incidents of a model."""
+        """List the incidents of a model that are not over."""
         ...
 
     def save(self, incident: Incident) -> None:
@@ -93,6 +99,18 @@ class Incidents(Protocol):
 
     def recent(self, model: str, *, limit: int = 50) -> Sequence[Incident]:
         """List incidents, newest first."""
+        ...
+
+
+class FalseMarks(Protocol):
+    """The columns of incidents that were marked false."""
+
+    def save(self, mark: FalseMark) -> None:
+        """Write a mark, new or changed; an incident has one a column."""
+        ...
+
+    def of(self, model: str) -> Sequence[FalseMark]:
+        """List the marks of a model, newest first, those that no longer count included."""
         ...
 
 
@@ -142,43 +160,44 @@ class Trials(Protocol):
         ...
 
 
-class Labels(Protocol):
-    """Ground truth by key."""
-
-    def put(self, model: str, labels: Sequence[Label]) -> int:
-        """Write labels, replacing those of the same key; count them."""
-        ...
-
-    def get(self, model: str, keys: Sequence[str]) -> Mapping[str, Label]:
-        """Find the labels that are known for these keys."""
-        ...
-
-    def count(self, model: str) -> int:
-        """Count the labels of a model."""
-        ...
-
-    def erase(self, model: str, keys: Collection[str]) -> int:
-        """Remove the labels of these keys; count them."""
-        ...
-
-
 class Outbox(Protocol):
-    """Alerts on their way out; written with the decision that caused them."""
+    """Alerts on their way out; written with the decision that caused them.
+
+    Addresses are named by their labels. Attempts go by the system's clock.
+    """
 
     def put(self, alert: Alert) -> None:
         """Queue an alert; one key is queued once."""
         ...
 
-    def due(self, *, limit: int = 20) -> Sequence[Alert]:
-        """List undelivered alerts whose next attempt is due."""
+    def due(self, address: str = LOG, *, limit: int = 20) -> Sequence[Alert]:
+        """List alerts that an address lacks and whose next attempt is due, oldest first."""
         ...
 
-    def delivered(self, key: str) -> None:
-        """Mark an alert as delivered."""
+    def claim(self, address: str, *, hold: timedelta, limit: int = 20) -> Sequence[Attempt]:
+        """Take what is due for an address, for so long; nobody else gets it meanwhile.
+
+        An attempt that is neither `taken` nor `missed` by then comes due again, as unsure.
+        """
         ...
 
-    def delayed(self, key: str, error: str) -> None:
-        """Note a failed attempt; the next one waits longer each time, up to an hour."""
+    def taken(self, key: str, address: str) -> None:
+        """Note that an address has an alert; it never gets it again."""
+        ...
+
+    def missed(self, key: str, address: str, error: str, *, is_unsure: bool) -> None:
+        """Note a failed attempt; the next one waits longer each time.
+
+        `is_unsure` says that the address may have the alert nevertheless.
+        """
+        ...
+
+    def complete(self, addresses: Sequence[str]) -> Sequence[Alert]:
+        """Close the alerts that all of these addresses have; gives them, each once."""
+        ...
+
+    def standing(self, model: str | None = None) -> Sequence[Standing]:
+        """Tell how each address stands that was ever tried, and the log."""
         ...
 
 
@@ -238,6 +257,11 @@ class Stores(Protocol):
         ...
 
     @property
+    def false_marks(self) -> FalseMarks:
+        """What was no incident."""
+        ...
+
+    @property
     def verdicts(self) -> Verdicts:
         """What was concluded."""
         ...
@@ -245,6 +269,16 @@ class Stores(Protocol):
     @property
     def labels(self) -> Labels:
         """What came true."""
+        ...
+
+    @property
+    def label_search(self) -> LabelSearch:
+        """Which labels have a prediction."""
+        ...
+
+    @property
+    def label_files(self) -> LabelFiles:
+        """Which files of labels are in the database already."""
         ...
 
     @property

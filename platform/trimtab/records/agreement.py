@@ -15,7 +15,8 @@ class Shift:
     champion: float
     challenger: float
     low: float | None
-    """Lower end of the confidence bound on challenger less champion; None for one block of time."""
+    """Lower end of the confidence bound on challenger less champion; None where one block of time,
+    or one group of callers, is all there is."""
     high: float | None
 
 
@@ -64,8 +65,9 @@ class Groups:
     """The callers of a canary, apart: those that the champion answered, and the others."""
 
     distance: float
-    by_chance: float
-    """What `distance` would be about, were both groups answered by one version."""
+    by_chance: float | None
+    """What `distance` would be about, were both groups answered by one version and as many
+    callers with as many rows each; None for too few callers."""
     shifts: tuple[Shift, ...]
 
 

@@ -12,11 +12,23 @@ class Task(StrEnum):
     BINARY = "binary"
     MULTICLASS = "multiclass"
     REGRESSION = "regression"
+    CLUSTERING = "clustering"
+    ANOMALY = "anomaly"
 
     @property
     def is_classification(self) -> bool:
         """Tell whether answers are classes with probabilities."""
-        return self is not Task.REGRESSION
+        return self in (Task.BINARY, Task.MULTICLASS)
+
+    @property
+    def has_labels(self) -> bool:
+        """Tell whether there is a truth that answers can be measured with."""
+        return self not in (Task.CLUSTERING, Task.ANOMALY)
+
+    @property
+    def answers_numbers(self) -> bool:
+        """Tell whether an answer is a number: what was asked for, or how odd a row is."""
+        return self in (Task.REGRESSION, Task.ANOMALY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +38,15 @@ class Contract:
     model: str
     task: Task
     target: str
+    """Empty where the task has no labels."""
     schema: Schema
     classes: tuple[bool | int | str, ...] = ()
-    """The classes in the order of the probabilities; empty for regression."""
+    """The classes in the order of the probabilities, or the clusters in that of the distances;
+    empty where answers are numbers."""
+    threshold: float | None = None
+    """A row with a higher score is an anomaly; None for other tasks."""
+    expected_rate: float | None = None
+    """Share of anomalies among rows like those of the training, 0 to 1; None for other tasks."""
 
     def class_of(self, label: object) -> int | None:
         """Find the index of a class by its label, however it was written (`1`, `1.0`, `"1"`).
@@ -39,12 +57,16 @@ class Contract:
         ...     classes=(0, 1)).class_of("1.0")
         1
         """
-        wanted = _spelling(label)
-        return next((i for i, known in enumerate(self.classes) if _spelling(known) == wanted), None)
+        wanted = spelling(label)
+        return next((i for i, known in enumerate(self.classes) if spelling(known) == wanted), None)
 
 
-def _spelling(label: object) -> str:
-    """One spelling for what is one label: booleans and whole numbers come in many."""
+def spelling(label: object) -> str:
+    """Give the one spelling of what is one label: booleans and numbers come in many.
+
+    >>> spelling(True), spelling("1.0"), spelling(" late")
+    ('1', '1', 'late')
+    """
     text = str(label).strip()
     match text.lower():
         case "true":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from .contracts import Contract, Task
+from .contracts import Contract
 from .schema import ColumnType
 
 _ARROW = {
@@ -29,7 +29,7 @@ def log_schema(contract: Contract) -> pa.Schema:
 
     A refused request is one row without inputs and outputs, with its status and detail.
     """
-    prediction = pa.float64() if contract.task is Task.REGRESSION else pa.string()
+    prediction = pa.float64() if contract.task.answers_numbers else pa.string()
     return pa.schema(
         [
             ("prediction_id", pa.string()),
@@ -45,7 +45,10 @@ def log_schema(contract: Contract) -> pa.Schema:
             ("detail", pa.string()),  # why a request was refused
             ("inputs", pa.struct(list(inputs_schema(contract)))),
             ("prediction", prediction),
-            ("probabilities", pa.list_(pa.float64())),  # in the order of the contract's classes
+            (
+                "probabilities",
+                pa.list_(pa.float64()),
+            ),  # by the contract's classes; distances by its clusters
         ]
     )
 

@@ -5,11 +5,19 @@ from datetime import timedelta
 from enum import StrEnum
 
 from .checks import Calibration, Check
+from .estimates import Estimator
+from .quality import QualityPromise
 
 OUTPUT = "(output)"
 """The name under which the model's own output is summarised; no input may bear it."""
 TOGETHER = "(together)"
 """The name of the finding on how columns move together; no input may bear it."""
+DISTANCE = "(distance)"
+"""The name of the distance from the centre of a row's cluster; no input may bear it."""
+ANOMALY = "(anomaly)"
+"""Whether a row is an anomaly, `(output)` being how odd it is; no input may bear it."""
+OUTPUTS = (OUTPUT, DISTANCE, ANOMALY)
+"""The columns that are answers, not inputs."""
 LABEL = "(label)"
 """The name of the label in the sample of training rows; no input may bear it."""
 
@@ -55,16 +63,6 @@ class ColumnSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QualityPromise:
-    """What the version did on rows it had not been fitted on."""
-
-    metric: str
-    expected: float
-    limit: float
-    """A window's mean loss stays below it, within the false-alarm budget."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """Kept with the version as `reference.json`; a sample of rows lies beside it as Parquet."""
 
@@ -87,6 +85,7 @@ class Reference:
     importance: dict[str, float] = field(default_factory=dict)
     """What each input means to the model; together 1."""
     quality: QualityPromise | None = None
+    estimator: Estimator | None = None
 
     @property
     def usual_rows(self) -> int:

@@ -10,10 +10,10 @@ from .agreement import TrialResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockSums:
-    """Sums of some figures over stretches of time whose rows share their luck."""
+    """Sums of some figures over blocks of rows that share their luck."""
 
     blocks: tuple[int, ...] = ()
-    """Numbers of stretches since 1970, rising."""
+    """Their numbers, rising: stretches of time since 1970, or groups of callers."""
     sums: tuple[tuple[float, ...], ...] = ()
     """One row a block."""
 
@@ -45,6 +45,11 @@ class Plan:
         """How many bins answers are counted in."""
         return len(self.classes) if self.counts_classes else len(self.edges) + 1
 
+    @property
+    def caller_groups(self) -> int:
+        """Over how many groups of callers answers are summed up; fewer where bins are many."""
+        return 128 if self.bins <= 64 else 32
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairTally:
@@ -65,10 +70,13 @@ class ServedTally:
     failed: int = 0
     latencies: dict[int, int] = field(default_factory=dict)
     """Requests by the step of a geometric scale that their latency falls on."""
-    sums: BlockSums = BlockSums()
-    """Of rows and scores."""
-    counts: tuple[int, ...] = ()
-    """Answers in each bin."""
+    callers: BlockSums = BlockSums()
+    """Of rows, scores and answers in each bin, over groups of callers."""
+
+    @property
+    def rows(self) -> int:
+        """Rows with an answer."""
+        return round(sum(sums[0] for sums in self.callers.sums))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from .checks import CheckKind
 from .evidence import Evidence
+from .quality import Quality
 from .windows import Window
 
 
@@ -95,25 +96,6 @@ class Finding:
                 return f"correlation changed by {effect:+.2f}"
             case _:
                 return f"{self.check} moved by {effect:+.2f} sd"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """How good the answers of a window were, as far as labels have come."""
-
-    metric: str
-    value: float | None
-    """None while there are too few labels to tell."""
-    limit: float
-    """Above it the loss is worse than the version's own promise."""
-    labelled: int
-    completeness: float
-    """Share of the answered rows whose label is known, 0 to 1."""
-
-    @property
-    def is_worse(self) -> bool:
-        """Tell whether the measured loss breaks the promise."""
-        return self.value is not None and self.value > self.limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

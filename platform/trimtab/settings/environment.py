@@ -33,6 +33,9 @@ class Environment(BaseSettings):
     capture_key: SecretStr | None = None
     """The secret behind the hashes of captured values; by default one is made and kept in the
     home. It must stay the same, and at least 16 characters long."""
+    webhook_key: SecretStr | None = None
+    """Signs the webhooks of `alerts.urls`: `whsec_` and the base64 of 24 to 64 random bytes. While
+    it is changed, the new one and the old one, with a space between them."""
     clock: Path | None = None
     """A file that holds the time of a replay; without it the system's clock counts."""
 

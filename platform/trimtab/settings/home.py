@@ -44,6 +44,10 @@ class Home:
         """Captured requests that are not yet in the inference log."""
         return self.root / "spool" / model
 
+    def labels(self, model: str) -> Path:
+        """Labels that callers told an endpoint and that are not yet in the database."""
+        return self.spool(model) / "labels"
+
     @property
     def capture_key(self) -> Path:
         """The secret behind the hashes of captured values, where no other is set."""

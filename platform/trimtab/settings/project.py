@@ -24,17 +24,21 @@ MODEL_NAME = r"^[a-z][a-z0-9-]{0,47}$"
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 """Lower case, so that one name serves MLflow, the Bento, URLs and folders alike."""
 
-Candidate = Literal["logistic", "ridge", "xgboost"]
+Candidate = Literal["logistic", "ridge", "xgboost", "kmeans", "isolation_forest"]
 _CANDIDATES: dict[Task, tuple[Candidate, ...]] = {
     Task.BINARY: ("logistic", "xgboost"),
     Task.MULTICLASS: ("logistic", "xgboost"),
     Task.REGRESSION: ("ridge", "xgboost"),
+    Task.CLUSTERING: ("kmeans",),
+    Task.ANOMALY: ("isolation_forest",),
 }
-Metric = Literal["log_loss", "brier", "squared_error", "absolute_error"]
+Metric = Literal["log_loss", "brier", "squared_error", "absolute_error", "ambiguity", "rate_shift"]
 _METRICS: dict[Task, tuple[Metric, ...]] = {
     Task.BINARY: ("log_loss", "brier"),
     Task.MULTICLASS: ("log_loss", "brier"),
     Task.REGRESSION: ("squared_error", "absolute_error"),
+    Task.CLUSTERING: ("ambiguity",),
+    Task.ANOMALY: ("rate_shift",),
 }
 
 
@@ -56,6 +60,12 @@ class TrainSettings(Section):
     max_gap: Annotated[float, Field(gt=0)] = 0.5
     """Overfitting guard: how much larger the validation loss may be than the training loss,
     relative to the baseline's loss; a candidate beyond it is not chosen."""
+    clusters: Literal["auto"] | Annotated[int, Field(ge=2, le=100)] = "auto"
+    """How many clusters there are; `auto` takes the number, up to 10, that tells them apart best
+    (silhouette)."""
+    contamination: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
+    """Share of the training rows that count as anomalies, the oddest. The smaller it is, the more
+    rows the gate needs to prove that it holds."""
     seed: int = 0
     """The same rows and the same seed give the same model."""
 
@@ -64,7 +74,8 @@ class GateSettings(Section):
     """When a challenger may replace the champion."""
 
     metric: Metric | None = None
-    """The loss that decides; by default log_loss, or squared_error for regression."""
+    """The loss that decides; by default log_loss, or squared_error for regression. Without labels
+    there is one for each task: ambiguity for clustering, rate_shift for anomaly."""
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """The challenger must be better with this confidence, on the same rows."""
     window: Duration | None = None
@@ -73,7 +84,8 @@ class GateSettings(Section):
     min_rows: Annotated[int, Field(ge=20)] = 100
     """Fewer rows than this prove nothing."""
     slices: tuple[str, ...] = ()
-    """Columns within whose values the challenger must not be worse."""
+    """Columns within whose values the challenger must not be worse; the monitor measures losses
+    within them, too."""
 
 
 class MonitorSettings(Section):
@@ -174,14 +186,15 @@ class ModelSettings(Section):
     """One model."""
 
     task: Task
-    """What the model is asked for: one of two classes, one of many, or a number."""
+    """What the model is asked for: one of two classes, one of many, or a number. Without labels:
+    the cluster that a row belongs to, or how odd it is."""
     source: str
     """Parquet or CSV (any fsspec URL, globs allowed), `sql:SELECT ...` with `source_url`, or
     `module:function` in the project's folder."""
     source_url: str | None = None
     """SQLAlchemy URL of a `sql:` source; `env:NAME` reads it from the environment."""
-    target: str
-    """Column to predict; rows without it are not used."""
+    target: str | None = None
+    """Column to predict; rows without it are not used. Clustering and anomaly have none."""
     time: str | None = None
     """Column by which rows are split; without it, rows are taken to be in time order."""
     key: str | None = None
@@ -222,7 +235,10 @@ class ModelSettings(Section):
         if self.metric not in _METRICS[self.task]:
             fitting = ", ".join(_METRICS[self.task])
             raise ValueError(f"gate.metric: {self.metric} is not for {self.task}; use {fitting}")
-        if self.target in (self.time, self.key, *self.exclude):
+        if self.task.has_labels != (self.target is not None):
+            wrong = "needs the column to predict" if self.task.has_labels else "has no labels"
+            raise ValueError(f"target: {self.task} {wrong}")
+        if self.target is not None and self.target in (self.time, self.key, *self.exclude):
             raise ValueError(f"target: {self.target!r} is also named as time, key or excluded")
         if self.time is not None and self.time == self.key:
             raise ValueError(f"key: {self.key!r} is also named as time; a key is one row's alone")
@@ -235,8 +251,14 @@ class AlertSettings(Section):
     """Where alerts go, besides the terminal and the log."""
 
     urls: tuple[str, ...] = ()
-    """Apprise URLs: `slack://...`, `mailto://...`, `json://host/path`; `env:NAME` reads one from
-    the environment, which keeps its secret out of this file."""
+    """`https://...` is a webhook, signed with TRIMTAB_WEBHOOK_KEY; everything else is for
+    Apprise: `slack://...`, `workflows://...` (Teams), `mailto://...`. `env:NAME` reads one from the
+    environment, which keeps its secret out of this file."""
+    allow_private: bool = False
+    """Lets alerts go to this machine, to private networks and through proxies. Without it such
+    targets are refused when they are connected to, whatever their names resolve to."""
+    mlflow_url: str | None = None
+    """Where people open MLflow, for the links in alerts; by default where the workers reach it."""
 
 
 class PlatformSettings(Section):
@@ -247,6 +269,8 @@ class PlatformSettings(Section):
     authentication."""
     mlflow_port: Annotated[int, Field(ge=1, le=65535)] = 5000
     """Its port, for the UI as well."""
+    monitor_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Where, on the same host, the monitor shows its gauges to Prometheus; by default nowhere."""
 
     @property
     def address(self) -> str:
@@ -289,6 +313,10 @@ class Project(Section):
         if not self.models:
             raise ValueError("models: none is declared; each has a table of its own, [models.NAME]")
         taken = {self.platform.mlflow_port: "platform.mlflow_port"}
+        if self.platform.monitor_port in taken:
+            raise ValueError("platform.monitor_port and platform.mlflow_port are the same")
+        if self.platform.monitor_port is not None:
+            taken[self.platform.monitor_port] = "platform.monitor_port"
         for name, model in self.models.items():
             setting = f"models.{name}.serve.port"
             other = taken.setdefault(model.serve.port, setting)
@@ -296,4 +324,8 @@ class Project(Section):
                 raise ValueError(f"{setting} and {other} are both {model.serve.port}")
         if self.demo and self.demo.model not in self.models:
             raise ValueError(f"demo.model: {self.demo.model!r} is not a declared model")
+        if self.demo and not self.models[self.demo.model].task.has_labels:
+            raise ValueError(
+                "demo.model: the replay compares versions by their labels; there are none"
+            )
         return self

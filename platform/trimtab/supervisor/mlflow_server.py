@@ -49,7 +49,7 @@ def mlflow_server(settings: Settings) -> ProcessSpec:
                 "^(mlflow-artifacts|runs|models):/"
             ),
         },
-        without=("TRIMTAB_DATABASE_URL", "TRIMTAB_API_KEY"),
+        without=("TRIMTAB_DATABASE_URL", "TRIMTAB_API_KEY", "TRIMTAB_WEBHOOK_KEY"),
         log=home.logs / "mlflow.log",
         ready_url=f"http://{address}/health",
     )

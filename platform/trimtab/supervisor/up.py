@@ -68,6 +68,8 @@ def _require_ports(settings: Settings) -> None:
     platform = settings.project.platform
     if settings.environment.tracking_uri is None:
         require_free(platform.host, platform.mlflow_port, "platform.mlflow_port")
+    if platform.monitor_port is not None:
+        require_free(platform.host, platform.monitor_port, "platform.monitor_port")
     for name, model in settings.project.models.items():
         require_free(model.serve.host, model.serve.port, f"models.{name}.serve.port")
 

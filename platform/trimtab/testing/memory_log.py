@@ -1,7 +1,8 @@
 """An inference log in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -43,6 +44,12 @@ class MemoryLog:
         """Give the earliest event time in the log."""
         times = [pc.min(rows["time"]) for _, rows in self._parts.get(model, {}).values()]
         return min((time.as_py() for time in times if time.is_valid), default=None)
+
+    def find(self, model: str, names: Collection[str]) -> set[str]:
+        """Tell which of these are the key, or the prediction id, of an answered row."""
+        tables = [rows for _, rows in self._parts.get(model, {}).values()]
+        known = [rows[name].to_pylist() for rows in tables for name in ("key", "prediction_id")]
+        return set(names).intersection(chain.from_iterable(known))
 
     def compact(self, model: str) -> int:
         """Do nothing: many parts are no burden here."""

@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from rich.console import Console
 from tests.benchmarks.environments import NotInstalledError
@@ -24,7 +25,7 @@ from .sources import NoDataError
 
 BUDGETS = (0.01, 0.05)
 _PACKAGES = ("evidently", "numpy", "pandas", "scipy", "xgboost")
-Item = TypeVar("Item")
+_SLOW_WINDOWS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,103 +50,129 @@ class Wanted:
     seed: int
 
 
+_KEPT: Mapping[type, str] = {
+    undisturbed.Alarms: "alarms",
+    power.Found: "found",
+    power.Delay: "delays",
+    pays.Paid: "paid",
+    accuracy.Accuracy: "accuracy",
+    cost.Cost: "costs",
+}
+"""Where in the results each figure goes."""
+
+
 def run(wanted: Wanted, file: Path | None) -> int:
     """Measure, print and keep; gives the exit code. What is going on is told on stderr."""
     told = Console(stderr=True)
-    names = [contender.name for contender in CONTENDERS]
-    unknown = set(wanted.contenders or ()) - set(names)
-    if unknown:
-        told.print(f"Contenders are: {', '.join(names)}", markup=False)
+    contenders = [c for c in CONTENDERS if _is_in(wanted.contenders, c.name)]
+    sets = [
+        data
+        for data in (*TIMED, *UNTIMED)
+        if data.use in wanted.uses and _is_in(wanted.sets, data.name)
+    ]
+    if not _are_known("Contenders", wanted.contenders, [c.name for c in CONTENDERS], told):
         return 2
+    if not _are_known("Data sets", wanted.sets, [d.name for d in (*TIMED, *UNTIMED)], told):
+        return 2
+    found: dict[str, list[object]] = {name: [] for name in _KEPT.values()}
     try:
-        results = measure(wanted, told)
+        for what, items in _plan(wanted, contenders, sets):
+            for item in _told(items, told, what):
+                found[_KEPT[type(item)]].append(item)
+            _keep(_results(found, wanted, contenders), file)
     except (NoDataError, NotInstalledError) as error:
         told.print(f"Nothing is claimed: {error}", style="red", markup=False)
         return 1
-    if file is not None:
-        file.write_bytes(to_json(results, indent=2))
+    results = _results(found, wanted, contenders)
     parts = [report.summary(results), *(t.markdown() for t in report.tables(results))]
     sys.stdout.write("\n\n".join(parts) + "\n")
     return 0
 
 
-def measure(wanted: Wanted, told: Console) -> Results:
-    """Run the parts that are wanted, one after the other. Raises NoDataError."""
-    contenders = [c for c in CONTENDERS if wanted.contenders in (None, ()) or _in(c, wanted)]
-    timed, plain = _chosen(TIMED, wanted), _chosen(UNTIMED, wanted)
-    alarms: list[undisturbed.Alarms] = []
-    found: list[power.Found] = []
-    delays: list[power.Delay] = []
-    paid: list[pays.Paid] = []
-    binned: list[accuracy.Accuracy] = []
-    spent: list[cost.Cost] = []
-    for rows in wanted.rows:
-        if "false-alarms" in wanted.parts:
-            said = undisturbed.false_alarms(
-                timed,
-                contenders,
-                window_rows=rows,
-                budgets=BUDGETS,
-                windows=wanted.windows,
-                seed=wanted.seed,
+def _plan(
+    wanted: Wanted, contenders: Sequence[Contender], sets: Sequence[DataSet]
+) -> Iterator[tuple[str, Iterable[object]]]:
+    """Give the parts that are wanted; each is measured while its figures are taken."""
+    timed = [data for data in sets if data in TIMED]
+    for part, rows in product(wanted.parts, wanted.rows):
+        words = f"{part}, {rows} rows"
+        if part == "false-alarms":
+            yield (
+                words,
+                undisturbed.false_alarms(
+                    timed,
+                    contenders,
+                    window_rows=rows,
+                    budgets=BUDGETS,
+                    windows=wanted.windows,
+                    seed=wanted.seed,
+                ),
             )
-            alarms += _told(said, told, f"false alarms, {rows} rows")
-        if "power" in wanted.parts:
-            noticed = power.found(
-                [*timed, *plain],
-                contenders,
-                window_rows=rows,
-                budget=BUDGETS[0],
-                references=wanted.references,
-                windows=wanted.draws,
-                seed=wanted.seed,
+        if part == "power":
+            yield (
+                words,
+                power.found(
+                    sets,
+                    contenders,
+                    window_rows=rows,
+                    budget=BUDGETS[0],
+                    references=wanted.references,
+                    windows=wanted.draws,
+                    seed=wanted.seed,
+                ),
             )
-            found += _told(noticed, told, f"power, {rows} rows")
-        if "slow" in wanted.parts:
-            late = power.delays(
-                [*timed, *plain],
-                contenders,
-                window_rows=rows,
-                budget=BUDGETS[0],
-                streams=wanted.streams,
-                length=40,
-                seed=wanted.seed,
+        if part == "slow":
+            yield (
+                words,
+                power.delays(
+                    sets,
+                    contenders,
+                    window_rows=rows,
+                    budget=BUDGETS[0],
+                    streams=wanted.streams,
+                    length=_SLOW_WINDOWS,
+                    seed=wanted.seed,
+                ),
             )
-            delays += _told(late, told, f"slow drift, {rows} rows")
     if "pays" in wanted.parts:
-        worth = pays.paid(timed, contenders, budgets=BUDGETS)
-        paid += _told(worth, told, "pays")
+        yield "pays", pays.paid(timed, contenders, budgets=BUDGETS)
     if "accuracy" in wanted.parts:
-        counted = accuracy.accuracy(
-            [*timed, *plain], window_rows=1000, shifts=(0.0, 0.25), seed=wanted.seed
+        shifts = (0.0, 0.25)
+        yield (
+            "accuracy",
+            accuracy.accuracy(sets, window_rows=1000, shifts=shifts, seed=wanted.seed),
         )
-        binned += _told(counted, told, "accuracy")
     if "cost" in wanted.parts:
         asked = [n for n in cost.ALL if any(c.name.startswith(n) for c in contenders)]
-        spent += _told(
-            cost.costs(asked, rows=wanted.cost_rows, columns=wanted.cost_columns), told, "cost"
-        )
-    return Results(
-        surroundings=Surroundings(
-            machine=machine(), versions={p: version(p) for p in _PACKAGES}, seed=wanted.seed
-        ),
-        words={contender.name: contender.words for contender in contenders},
-        alarms=alarms,
-        found=found,
-        delays=delays,
-        paid=paid,
-        accuracy=binned,
-        costs=spent,
+        yield "cost", cost.costs(asked, rows=wanted.cost_rows, columns=wanted.cost_columns)
+
+
+def _results(
+    found: Mapping[str, list[object]], wanted: Wanted, contenders: Sequence[Contender]
+) -> Results:
+    around = Surroundings(
+        machine=machine(), versions={p: version(p) for p in _PACKAGES}, seed=wanted.seed
     )
+    words = {contender.name: contender.words for contender in contenders}
+    kept: dict[str, Any] = dict(found)
+    return Results(surroundings=around, words=words, **kept)
 
 
-def _in(contender: Contender, wanted: Wanted) -> bool:
-    return contender.name in (wanted.contenders or ())
+def _keep(results: Results, file: Path | None) -> None:
+    """Write after each part: a run takes hours."""
+    if file is not None:
+        file.write_bytes(to_json(results, indent=2))
 
 
-def _chosen(sets: Sequence[DataSet], wanted: Wanted) -> list[DataSet]:
-    some = [data for data in sets if data.use in wanted.uses]
-    return [data for data in some if wanted.sets is None or data.name in wanted.sets]
+def _is_in(names: Sequence[str] | None, name: str) -> bool:
+    return names is None or name in names
+
+
+def _are_known(what: str, names: Sequence[str] | None, known: Sequence[str], told: Console) -> bool:
+    is_known = set(names or ()) <= set(known)
+    if not is_known:
+        told.print(f"{what} are: {', '.join(known)}", markup=False)
+    return is_known
 
 
 def _about(item: object) -> str:
@@ -154,12 +181,10 @@ def _about(item: object) -> str:
     return str(getattr(item, "data", ""))
 
 
-def _told(found: Iterable[Item], told: Console, what: str) -> list[Item]:
-    every, last = [], ""
+def _told(found: Iterable[object], told: Console, what: str) -> Iterator[object]:
+    last = ""
     for item in found:
-        name = _about(item)
-        if name != last:
+        if (name := _about(item)) != last:
             told.print(f"{time.strftime('%H:%M:%S')} {what}: {name}", style="dim", markup=False)
         last = name
-        every.append(item)
-    return every
+        yield item

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -69,7 +70,8 @@ def _measured(contender: str, rows: int, columns: int) -> Iterator[Cost]:
         return
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or [""]
-        why = "more than 180 s" if done.returncode < 0 else last[0][:80]
+        too_long = done.returncode == -signal.SIGXCPU
+        why = "more than 180 s" if too_long else last[0][:80] or f"exit code {done.returncode}"
         yield _skipped(contender, rows, columns, why)
         return
     found = json.loads(done.stdout.splitlines()[-1])

@@ -30,12 +30,12 @@ Steps = dict[str, Callable[[], Any]]
 def main() -> None:
     """Make rows, take the steps of the contender, and print."""
     name, rows, columns = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    spent = time.process_time()
-    resource.setrlimit(resource.RLIMIT_CPU, (int(spent) + _CPU_SECONDS, _CPU_SECONDS + 10))
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     reference, window = made_up(rows, columns, 1), made_up(rows, columns, 2)
     before = time.process_time()
+    limit = int(before) + _CPU_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 10))
     steps = CONTENDERS[name](reference, window)
     found: dict[str, Any] = {"import": time.process_time() - before, "steps": {}, "peak_mb": {}}
     for words, step in steps.items():

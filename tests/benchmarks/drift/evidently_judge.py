@@ -53,10 +53,7 @@ def _say(reference: pd.DataFrame, window: pd.DataFrame, verdict: Verdict) -> Opi
 
 
 def drifted_columns(reference: pd.DataFrame, window: pd.DataFrame) -> list[str]:
-    """Name the columns that `DataDriftPreset()` calls drifted, by the very function it calls.
-
-    Without the plots a window takes a tenth of the time.
-    """
+    """Name the columns that `DataDriftPreset()` calls drifted, by the very function it calls."""
     found = []
     for name in map(str, window):
         is_number = reference[name].dtype.kind in "if"

@@ -17,7 +17,7 @@ EPILOG = """\
 Examples:
 
 \b
-  measure.py --quick                             a look, in a minute
+  measure.py --quick                             a look
   measure.py --use tuning --contenders trimtab   while you build
   measure.py --part false-alarms --sets bikes    one part, one data set
   measure.py --json figures.json > figures.md    all of it

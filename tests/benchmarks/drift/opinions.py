@@ -13,7 +13,7 @@ class Kind(StrEnum):
     QUIET = "quiet"
     DRIFT = "drift"
     BROKEN = "broken data"
-    UNJUDGED = "too few rows"
+    UNJUDGED = "not judged"
 
     @property
     def is_alarm(self) -> bool:

@@ -45,18 +45,16 @@ def shuffled_blocks(
     apart = mean_apart(seconds)
     if has_weeks:
         length = WEEK * ceil(LONGER * window_rows * apart / WEEK)
-        block = ((seconds - seconds[0]) // length).astype(np.intp)
+        block, within = np.divmod(seconds - seconds[0], length)
     else:
         rows = ceil(LONGER * window_rows)
         length = rows * apart
-        block = np.arange(len(seconds)) // rows
+        block, place = np.divmod(np.arange(len(seconds), dtype=np.float64), rows)
+        within = place * apart
     blocks = int(block[-1])  # the last one is not full
     if blocks < FEWEST_BLOCKS:
         return None
     drawn = rng.permutation(blocks)
-    within = seconds - seconds[0] - block * length
-    if not has_weeks:
-        within = (np.arange(len(seconds)) % ceil(LONGER * window_rows)) * apart
     orders = [np.flatnonzero(block == old) for old in drawn]
     times = [seconds[0] + new * length + within[rows] for new, rows in enumerate(orders)]
     middle = blocks // 2

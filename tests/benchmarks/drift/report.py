@@ -11,6 +11,7 @@ from .expenses import binning, gains, spending
 from .power import Delay, Found
 from .protocol import wilson
 from .results import Results
+from .rows import Use
 from .undisturbed import Alarms
 
 
@@ -60,11 +61,11 @@ def _alarm_rates(alarms: Sequence[Alarms]) -> Table:
         return found.contender, found.use.value, found.window_rows, found.budget or 0.0
 
     for _, group in groupby(sorted(alarms, key=key), key):
-        own = [found for found in group if found.windows]
+        own = [found for found in group if found.judged]
         if not own:
             continue
-        hits, trials = sum(a.alarms for a in own), sum(a.windows for a in own)
-        worst = max(own, key=lambda a: a.alarms / a.windows)
+        hits, trials = sum(a.alarms for a in own), sum(a.judged for a in own)
+        worst = max(own, key=lambda a: a.alarms / a.judged)
         pairs = max(1, sum(a.pairs for a in own))
         table.rows.append(
             (
@@ -76,8 +77,8 @@ def _alarm_rates(alarms: Sequence[Alarms]) -> Table:
                 f"{trials:,}",
                 f"{hits / trials:.1%}",
                 _interval(hits, trials),
-                f"{fmean(a.alarms / a.windows for a in own):.1%}",
-                f"{worst.alarms / worst.windows:.1%} ({worst.data})",
+                f"{fmean(a.alarms / a.judged for a in own):.1%}",
+                f"{worst.alarms / worst.judged:.1%} ({worst.data})",
                 f"{sum(a.both for a in own) / pairs:.1%}",
             )
         )
@@ -88,10 +89,12 @@ def _alarms_by_data(alarms: Sequence[Alarms]) -> Table:
     head = ("data", "use", "contender", "rows", "budget", "windows", "alarms", "95%")
     table = Table(
         title="The same, by data set",
-        head=(*head, "called broken", "too few rows", "worst shuffle", "most blamed"),
+        head=(*head, "called broken", "not judged", "worst shuffle", "most blamed"),
     )
-    for found in sorted(alarms, key=lambda a: (a.use != "tuning", a.data, a.contender)):
+    for found in sorted(alarms, key=lambda a: (a.use is Use.HELD_OUT, a.data, a.contender)):
         blamed = sorted(found.blamed.items(), key=lambda item: -item[1])[:3]
+        if found.use is Use.HELD_OUT:
+            blamed = []  # who knows which column it was, is tempted to do something about it
         table.rows.append(
             (
                 found.data,
@@ -99,9 +102,9 @@ def _alarms_by_data(alarms: Sequence[Alarms]) -> Table:
                 found.contender,
                 f"{found.window_rows:,}",
                 _budget(found),
-                str(found.windows),
-                f"{found.alarms / found.windows:.1%}",
-                _interval(found.alarms, found.windows),
+                str(found.judged),
+                f"{found.alarms / max(1, found.judged):.1%}",
+                _interval(found.alarms, found.judged),
                 str(found.broken),
                 str(found.unjudged),
                 f"{found.worst_shuffle:.0%}",

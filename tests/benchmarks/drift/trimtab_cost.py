@@ -8,27 +8,29 @@ import numpy as np
 import pandas as pd
 import xgboost
 
+from trimtab.records.evidence import Evidence
 from trimtab.records.reference import OUTPUT
 
 from .learner import Model
 from .rows import schema_of
 from .subjects import Subject, moments
-from .trimtab_judge import Summaries, watch
+from .trimtab_judge import Summed, watch
 
 
 def steps(reference: pd.DataFrame, window: pd.DataFrame) -> dict[str, Callable[[], Any]]:
     """Give what happens once a training, what with the traffic, and what once a window."""
     made = watch(_subject(reference), 0.01)
     traffic = window.assign(**{OUTPUT: np.linspace(0, 1, len(window))})
-    kept: dict[str, Summaries] = {}
+    times = moments(np.arange(len(window), dtype=np.float64))
+    kept: dict[str, Summed] = {}
 
     def update() -> None:
-        kept["all"] = made.update(traffic)
+        kept["all"] = made.update(traffic, times)
 
     return {
         "prepare": lambda: watch(_subject(reference), 0.01),
         "update": update,
-        "check": lambda: made.check(kept["all"], len(traffic)),
+        "check": lambda: made.check(kept["all"], Evidence()),
     }
 
 

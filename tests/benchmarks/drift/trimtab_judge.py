@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trimtab.policy.distance import distance
-from trimtab.policy.judge import findings, kind_of
+from trimtab.policy.drift.adding import readings_of, sum_up
+from trimtab.policy.drift.broken import Sample
+from trimtab.policy.drift.judging import judge
 from trimtab.policy.reference import build_reference
-from trimtab.policy.summaries import ColumnCounts, count, read, reference_counts, summarise
+from trimtab.policy.summaries import Readings, count, read, reference_counts, summarise
+from trimtab.records.evidence import Evidence
 from trimtab.records.reference import OUTPUT, Reference
 from trimtab.records.schema import ColumnType
+from trimtab.records.sums import WindowSums
 from trimtab.records.verdicts import FindingKind, VerdictKind
 
 from .opinions import Judge, Kind, Opinion, Stream
-from .subjects import Subject
+from .subjects import Subject, seconds_of
 
 MIN_ROWS = 200
 """As the settings have it."""
@@ -29,8 +32,15 @@ _KINDS = {
 }
 _GUILTY = (FindingKind.DRIFTED, FindingKind.BROKEN)
 
-Summaries = dict[str, ColumnCounts]
 Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Summed:
+    """A window added up, and the rows in which faults are looked for."""
+
+    sums: WindowSums
+    sample: Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,24 +50,22 @@ class Watch:
     reference: Reference
     types: dict[str, ColumnType]
 
-    def update(self, frame: pd.DataFrame) -> Summaries:
+    def update(self, frame: pd.DataFrame, times: "pd.Series[pd.Timestamp]") -> Summed:
         """Add a window up."""
-        return {
-            summary.name: count(summary, read(frame[summary.name], self.types[summary.name]))
-            for summary in self.reference.columns
-        }
+        seconds = seconds_of(times)
+        readings = readings_of(frame, self.reference, self.types, seconds)
+        sums = sum_up(readings, self.reference, len(frame), seconds)
+        return Summed(sums=sums, sample=self._sample(readings))
 
-    def check(self, summaries: Summaries, rows: int) -> Opinion:
-        """Judge what was added up; the rows themselves are not needed."""
-        distances = {
-            summary.name: distance(summary, summaries[summary.name])
-            for summary in self.reference.columns
-        }
-        found = findings(self.reference, self.types, summaries, distances, rows=rows)
-        return Opinion(
-            kind=_KINDS[kind_of(found)] if rows >= self.reference.rows_needed else Kind.UNJUDGED,
-            columns=tuple(finding.column for finding in found if finding.kind in _GUILTY),
-        )
+    def check(self, summed: Summed, before: Evidence) -> tuple[Opinion, Evidence]:
+        """Judge what was added up, after the windows before it."""
+        judged = judge(self.reference, self.types, summed.sums, summed.sample, before=before)
+        columns = tuple(f.column for f in judged.findings if f.kind in _GUILTY)
+        return Opinion(kind=_KINDS[judged.kind], columns=columns), judged.evidence
+
+    def _sample(self, readings: dict[str, Readings]) -> Sample:
+        summaries = {summary.name: summary for summary in self.reference.columns}
+        return Sample(readings=readings, summaries=summaries)
 
 
 def watch(subject: Subject, budget: float) -> Watch:
@@ -67,6 +75,7 @@ def watch(subject: Subject, budget: float) -> Watch:
         subject.output,
         subject.times,
         subject.schema,
+        importance=subject.importance,
         window=subject.window,
         false_alarms=budget,
         min_rows=min(MIN_ROWS, subject.window_rows),
@@ -77,17 +86,22 @@ def watch(subject: Subject, budget: float) -> Watch:
 
 
 def prepare(subject: Subject, budget: float) -> Judge:
-    """Watch each window by itself."""
+    """Watch windows that follow each other: what one of them is too small to show adds up."""
     watching = watch(subject, budget)
 
-    def judge(streams: Sequence[Stream]) -> list[list[Opinion]]:
-        with np.errstate(all="ignore"):
-            return [
-                [watching.check(watching.update(w.frame), len(w.frame)) for w in stream]
-                for stream in streams
-            ]
+    def judge_stream(stream: Stream) -> list[Opinion]:
+        said, evidence = [], Evidence()
+        for window in stream:
+            summed = watching.update(window.frame, window.times)
+            opinion, evidence = watching.check(summed, evidence)
+            said.append(opinion)
+        return said
 
-    return judge
+    def judge_all(streams: Sequence[Stream]) -> list[list[Opinion]]:
+        with np.errstate(all="ignore"):
+            return [judge_stream(stream) for stream in streams]
+
+    return judge_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

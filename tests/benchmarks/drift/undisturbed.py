@@ -35,6 +35,7 @@ class Alarms:
     broken: int
     """... of which it said that the data is broken."""
     unjudged: int
+    """Windows that it had no opinion of; rates leave them out."""
     pairs: int
     """Neighbouring windows ..."""
     both: int
@@ -44,6 +45,11 @@ class Alarms:
     """The largest share of a shuffle's windows that alarmed."""
     blamed: dict[str, int]
     """How often each column was blamed."""
+
+    @property
+    def judged(self) -> int:
+        """Windows that it had an opinion of."""
+        return self.windows - self.unjudged
 
 
 def false_alarms(

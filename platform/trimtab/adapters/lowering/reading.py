@@ -25,7 +25,7 @@ class Reading:
         self._names = names
         self._pick: Any = _picker(names)
         self._met: Sequence[str] = ()
-        self._arrange: Any = None
+        self._order: list[int] | None = None
         self._special = [(at, read) for at, (_, read) in enumerate(columns) if read is not None]
         self._width = len(names)
         self._code, self._kind = ("q", "i8") if whole else ("d", "f8")
@@ -38,7 +38,12 @@ class Reading:
         if not rows:
             raise OddRowsError
         try:
-            return self._matrix(rows)
+            if not isinstance(rows, Rows):
+                return self._matrix(rows)
+            self._meet(rows.names)
+            if rows.numbers is None or self._special or self._kind != "f8":
+                return self._matrix(rows)
+            return self._copied(rows.numbers)
         except (KeyError, TypeError, OverflowError, struct.error):
             raise OddRowsError from None
 
@@ -68,12 +73,19 @@ class Reading:
         """Give the values of every row in the order of the plan."""
         if not isinstance(rows, Rows):
             return map(self._pick, rows)
-        if rows.names is not self._met:  # an endpoint's rows all share one list of names
-            places = {name: at for at, name in enumerate(rows.names)}
+        return rows.values if self._order is None else map(_picker(self._order), rows.values)
+
+    def _copied(self, numbers: np.ndarray) -> np.ndarray:
+        """Give a matrix of its own, one row behind the other, in the order of the plan."""
+        return numbers.copy() if self._order is None else np.take(numbers, self._order, axis=1)
+
+    def _meet(self, names: Sequence[str]) -> None:
+        """Find the columns among these names; an endpoint's rows all share one list of them."""
+        if names is not self._met:
+            places = {name: at for at, name in enumerate(names)}
             order = [places[name] for name in self._names]
-            self._arrange = None if order == list(range(len(places))) else _picker(order)
-            self._met = rows.names
-        return rows.values if self._arrange is None else map(self._arrange, rows.values)
+            self._order = None if order == list(range(len(places))) else order
+            self._met = names
 
 
 def _picker(keys: Sequence[Any]) -> Any:

@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 from trimtab.errors import DatabaseUnreachableError, SettingsError
 
 from .keys import SqlKeys
+from .label_search import SqlLabelFiles, SqlLabelSearch
 from .labels import SqlLabels
 from .ledger import SqlLedger, SqlPromotions
 from .migrating import migrate
 from .outbox import SqlEndpoints, SqlOutbox
 from .requests import SqlRetrainRequests
 from .trials import SqlTrials
-from .watching import SqlIncidents, SqlVerdicts
+from .watching import SqlFalseMarks, SqlIncidents, SqlVerdicts
 
 # Until 3.51.3, two connections that write or checkpoint a WAL at once can corrupt it
 # (sqlite.org/wal.html#walresetbug). Several processes write here, so WAL has to wait for that.
@@ -38,8 +39,11 @@ class SqlStores:
     promotions: SqlPromotions
     requests: SqlRetrainRequests
     incidents: SqlIncidents
+    false_marks: SqlFalseMarks
     verdicts: SqlVerdicts
     labels: SqlLabels
+    label_search: SqlLabelSearch
+    label_files: SqlLabelFiles
     outbox: SqlOutbox
     endpoints: SqlEndpoints
     keys: SqlKeys
@@ -53,8 +57,11 @@ class SqlStores:
             promotions=SqlPromotions(session),
             requests=SqlRetrainRequests(session),
             incidents=SqlIncidents(session),
+            false_marks=SqlFalseMarks(session),
             verdicts=SqlVerdicts(session),
             labels=SqlLabels(session),
+            label_search=SqlLabelSearch(session),
+            label_files=SqlLabelFiles(session),
             outbox=SqlOutbox(session),
             endpoints=SqlEndpoints(session),
             keys=SqlKeys(session),

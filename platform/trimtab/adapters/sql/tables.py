@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Float, Index, Integer, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from trimtab.records.incidents import Incident, Observation
 from trimtab.records.keys import KeyScope
 from trimtab.records.tallies import Evidence
 from trimtab.records.verdicts import Verdict
@@ -82,17 +83,17 @@ class RequestRow(Table):
 
 
 class IncidentRow(Table):
-    """An incident; at most one unresolved of a situation."""
+    """An incident; at most one of a situation that is not over."""
 
     __tablename__ = "incidents"
     __table_args__ = (
         Index(
-            "one_unresolved_incident_a_situation",
+            "one_active_incident_a_situation",
             "model",
             "situation",
             unique=True,
-            sqlite_where=text("state != 'resolved'"),
-            postgresql_where=text("state != 'resolved'"),
+            sqlite_where=text("state NOT IN ('resolved', 'marked_false')"),
+            postgresql_where=text("state NOT IN ('resolved', 'marked_false')"),
         ),
     )
 
@@ -103,8 +104,31 @@ class IncidentRow(Table):
     opened_at: Mapped[datetime]
     evidence: Mapped[tuple[str, ...]] = mapped_column(Document(_REASONS))
     state: Mapped[str] = mapped_column(_NAME)
+    severity: Mapped[str] = mapped_column(_NAME)
+    windows: Mapped[tuple[Observation, ...]] = mapped_column(Document(tuple[Observation, ...]))
+    showing: Mapped[int] = mapped_column(Integer)
+    seen_through: Mapped[datetime | None]
+    comebacks: Mapped[int] = mapped_column(Integer)
+    handled_by: Mapped[str | None]
+    snoozed_until: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
     resolution: Mapped[str | None]
+
+
+class FalseMarkRow(Table):
+    """A column of an incident that was marked false."""
+
+    __tablename__ = "false_marks"
+
+    incident: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    column: Mapped[str] = mapped_column(Text, primary_key=True)
+    model: Mapped[str] = mapped_column(_NAME, index=True)
+    marked_by: Mapped[str]
+    marked_at: Mapped[datetime]
+    until: Mapped[datetime]
+    why: Mapped[str]
+    undone_by: Mapped[str | None]
+    undone_at: Mapped[datetime | None]
 
 
 class VerdictRow(Table):
@@ -163,19 +187,8 @@ class EvidenceRow(Table):
     evidence: Mapped[Evidence] = mapped_column(Document(Evidence))
 
 
-class LabelRow(Table):
-    """The label of a key."""
-
-    __tablename__ = "labels"
-
-    model: Mapped[str] = mapped_column(_NAME, primary_key=True)
-    key: Mapped[str] = mapped_column(Text, primary_key=True)
-    value: Mapped[str]
-    known_at: Mapped[datetime]
-
-
 class AlertRow(Table):
-    """An alert on its way out."""
+    """An alert on its way out; times of the system's clock are POSIX seconds."""
 
     __tablename__ = "outbox"
 
@@ -184,9 +197,24 @@ class AlertRow(Table):
     title: Mapped[str]
     body: Mapped[str]
     at: Mapped[datetime]
-    attempts: Mapped[int] = mapped_column(Integer, default=0)
-    next_attempt: Mapped[float] = mapped_column(Float, default=0.0)  # POSIX seconds
-    delivered: Mapped[float | None] = mapped_column(Float)  # POSIX seconds
+    link: Mapped[str | None]
+    command: Mapped[str | None]
+    incident: Mapped[Incident | None] = mapped_column(Document(Incident))
+    queued: Mapped[float] = mapped_column(Float)
+    delivered: Mapped[float | None] = mapped_column(Float)
+
+
+class DeliveryRow(Table):
+    """How far an alert has come on its way to one address."""
+
+    __tablename__ = "deliveries"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    address: Mapped[str] = mapped_column(Text, primary_key=True)
+    next_attempt: Mapped[float] = mapped_column(Float)
+    failures: Mapped[int] = mapped_column(Integer)
+    is_unsure: Mapped[bool]
+    taken: Mapped[float | None] = mapped_column(Float)
     error: Mapped[str | None]
 
 

@@ -1,4 +1,4 @@
-"""What the monitor keeps: incidents and verdicts."""
+"""What the monitor keeps: incidents, what was marked false, verdicts."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,11 +6,14 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from trimtab.records.incidents import Incident, IncidentState
+from trimtab.errors import UnknownIncidentError
+from trimtab.records.incidents import FalseMark, Incident, IncidentState
 from trimtab.records.verdicts import Verdict
 
 from .rows import as_record, as_values
-from .tables import IncidentRow, VerdictRow
+from .tables import FalseMarkRow, IncidentRow, VerdictRow
+
+_OVER = [state for state in IncidentState if state.is_over]
 
 
 class SqlIncidents:
@@ -19,10 +22,17 @@ class SqlIncidents:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def get(self, incident_id: str) -> Incident:
+        """Give an incident. Raises UnknownIncidentError."""
+        row = self._session.get(IncidentRow, incident_id)
+        if row is None:
+            raise UnknownIncidentError(incident_id)
+        return as_record(Incident, row)
+
     def active(self, model: str) -> Sequence[Incident]:
-        """List the unresolved incidents of a model."""
+        """List the incidents of a model that are not over."""
         query = select(IncidentRow).where(
-            IncidentRow.model == model, IncidentRow.state != IncidentState.RESOLVED
+            IncidentRow.model == model, IncidentRow.state.not_in(_OVER)
         )
         return [as_record(Incident, row) for row in self._session.scalars(query)]
 
@@ -40,6 +50,27 @@ class SqlIncidents:
             .limit(limit)
         )
         return [as_record(Incident, row) for row in self._session.scalars(query)]
+
+
+class SqlFalseMarks:
+    """The columns of incidents that were marked false."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def save(self, mark: FalseMark) -> None:
+        """Write a mark, new or changed; an incident has one a column."""
+        self._session.merge(FalseMarkRow(**as_values(mark)))
+        self._session.flush()
+
+    def of(self, model: str) -> Sequence[FalseMark]:
+        """List the marks of a model, newest first, those that no longer count included."""
+        query = (
+            select(FalseMarkRow)
+            .where(FalseMarkRow.model == model)
+            .order_by(FalseMarkRow.marked_at.desc(), FalseMarkRow.column)
+        )
+        return [as_record(FalseMark, row) for row in self._session.scalars(query)]
 
 
 class SqlVerdicts:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trimtab.policy.summaries import Codes, Floats, Numbers, Readings, Texts, count, encode, read
 from trimtab.records.checks import Check, CheckKind
-from trimtab.records.reference import OUTPUT, ColumnSummary, Reference
+from trimtab.records.reference import OUTPUTS, ColumnSummary, Reference
 from trimtab.records.schema import ColumnType
 from trimtab.records.sums import ColumnSums, WindowSums
 
@@ -168,7 +168,7 @@ def hashes(readings: Mapping[str, Readings], rows: int) -> Hashes:
     found = np.zeros(rows, dtype=np.uint64)
     for name in sorted(readings):
         column = readings[name]
-        if name != OUTPUT and not (isinstance(column, Numbers) and column.are_ages):
+        if name not in OUTPUTS and not (isinstance(column, Numbers) and column.are_ages):
             found = _mixed(found ^ _mixed(_bits(column)) + _MIX[0])
     return np.asarray(found >> np.uint64(2))  # a signed number in every database
 

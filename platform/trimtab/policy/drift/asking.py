@@ -8,7 +8,7 @@ import numpy as np
 
 from trimtab.policy.summaries import Floats
 from trimtab.records.checks import Calibration, Check, CheckKind
-from trimtab.records.reference import OUTPUT, ColumnSummary
+from trimtab.records.reference import OUTPUTS, ColumnSummary
 
 from .calibrating import calibrate, with_memory
 from .figures import Scoring, scoring_of
@@ -25,7 +25,7 @@ AT_ONCE = 0.7
 def together(columns: Sequence[ColumnSummary], importance: Mapping[str, float]) -> list[str]:
     """Choose the columns whose correlations are checked; they are those with a location score."""
     scored = [column.name for column in columns if scoring_of(column).rank.size]
-    by_weight = sorted(scored, key=lambda name: (name != OUTPUT, -importance.get(name, 0.0)))
+    by_weight = sorted(scored, key=lambda name: (name not in OUTPUTS, -importance.get(name, 0.0)))
     chosen = set(by_weight[:_MOST_TOGETHER])
     return [name for name in scored if name in chosen]
 
@@ -54,7 +54,14 @@ def ask(
     for rows, blocks in cuts:
         observed = observe(checks, scorings, counted(trained, blocks, checks))
         found.append(
-            calibrate(checks, observed, rows=rows, trained=trained.rows, rate=AT_ONCE * rate)
+            calibrate(
+                checks,
+                observed,
+                rows=rows,
+                trained=trained.rows,
+                rate=AT_ONCE * rate,
+                shorter=found[-1] if found else None,
+            )
         )
     checks = with_memory(checks, observed, found[-1], trained.rows)
     return checks, tuple(found)

@@ -15,7 +15,7 @@ from trimtab.policy.summaries import (
     reference_counts,
     size,
 )
-from trimtab.records.reference import OUTPUT, ColumnSummary
+from trimtab.records.reference import OUTPUTS, ColumnSummary
 from trimtab.records.schema import ColumnType
 from trimtab.records.sums import ColumnSums
 
@@ -77,7 +77,7 @@ def what_is_broken(
         return f"it has no values at all; in training {usual:.0%} were missing"
     if missing - usual > NULL_BURST:
         return f"{missing:.0%} of its values are missing; in training {usual:.0%} were"
-    if summary.name == OUTPUT:
+    if summary.name in OUTPUTS:
         return ""
     if sums.is_constant and _varied(summary, sums):
         return "it is frozen: all values are one value"
@@ -129,7 +129,7 @@ def _swapped(summary: ColumnSummary, sample: Sample) -> str:
         return ""
     for name, other in sample.summaries.items():
         theirs = sample.readings.get(name)
-        if name in (summary.name, OUTPUT) or theirs is None or type(theirs) is not type(mine):
+        if name in (summary.name, *OUTPUTS) or theirs is None or type(theirs) is not type(mine):
             continue
         apart = _own_distance(other, theirs)
         fits = max(_own_distance(summary, theirs), _own_distance(other, mine))

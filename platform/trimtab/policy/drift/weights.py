@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from trimtab.records.checks import Check, CheckKind
-from trimtab.records.reference import OUTPUT
+from trimtab.records.reference import OUTPUTS
 
 _EQUAL, _IMPORTANT, _OUTPUT, _TOGETHER = 0.3, 0.4, 0.2, 0.1
 """Parts of the budget: for every input alike, by importance, the output, pairs of columns."""
@@ -25,13 +25,14 @@ def weighted(checks: Sequence[Check], importance: Mapping[str, float]) -> tuple[
     weighting", 2006).
     """
     single = [check for check in checks if check.kind is not CheckKind.CORRELATION]
-    inputs = {check.column for check in single} - {OUTPUT}
+    columns = {check.column for check in single}
+    inputs, outputs = columns - set(OUTPUTS), columns & set(OUTPUTS)
     known = sum(max(0.0, importance.get(name, 0.0)) for name in inputs)
     of_column = {
         name: _EQUAL / len(inputs)
         + _IMPORTANT * (max(0.0, importance.get(name, 0.0)) / known if known else 1 / len(inputs))
         for name in inputs
-    } | {OUTPUT: _OUTPUT}
+    } | {name: _OUTPUT / len(outputs) for name in outputs}
     of_kinds: dict[str, float] = {}
     for check in single:
         of_kinds[check.column] = of_kinds.get(check.column, 0.0) + _KINDS[check.kind]
