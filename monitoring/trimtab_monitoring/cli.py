@@ -14,6 +14,8 @@ from trimtab.policy.quality_words import said_of
 from trimtab.records.quality import Quality
 from trimtab.records.verdicts import Verdict, VerdictKind
 
+from .details import as_document, details_of
+
 if TYPE_CHECKING:
     from trimtab.settings import Settings
 
@@ -32,13 +34,15 @@ _COLOURS = {
 @click.command(epilog="Exit code with --once: 0 all is well, 3 the newest window is not.")
 @click.argument("model", required=False)
 @click.option("--once", is_flag=True, help="Judge what is closed, print it and end.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts: as --once, as JSON.")
 @project_option
-def watch(settings: "Settings", model: str | None, once: bool) -> None:
+def watch(settings: "Settings", model: str | None, once: bool, as_json: bool) -> None:
     """Judge live traffic window by window: drift, broken data, quality.
 
     `trimtab up` does it all the time; this is for a look in between, or for a schedule of your
     own. MODEL is one model; without it, all are watched.
     """
+    once = once or as_json
     models = [model] if model else list(settings.project.models)
     for name in models:
         settings.model(name)  # an unknown name must not wait for the imports below
@@ -50,32 +54,35 @@ def watch(settings: "Settings", model: str | None, once: bool) -> None:
         run(settings, models)
         return
     delivery, monitor = open_delivery(settings), open_monitor(settings, models)
-    newest = [_judge_and_show(monitor, name) for name in models]
+    verdicts = {name: _judge(monitor, name) for name in models}
     delivery.drain(_DELIVERY_SECONDS)
-    if any(verdict is not None and not is_well(verdict) for verdict in newest):
+    if as_json:
+        click.echo(as_document(verdicts))
+    else:
+        for name, found in verdicts.items():
+            _show(monitor, name, found)
+    if any(found and not found[0].is_well for found in verdicts.values()):
         raise SystemExit(ExitCode.REFUSED)
 
 
-def is_well(verdict: Verdict) -> bool:
-    """Tell whether nobody has to look at a window."""
-    worse = verdict.quality is not None and verdict.quality.is_worse
-    return verdict.kind in (VerdictKind.STABLE, VerdictKind.NOT_ENOUGH_ROWS) and not worse
-
-
-def _judge_and_show(monitor: "Monitor", model: str) -> Verdict | None:
+def _judge(monitor: "Monitor", model: str) -> Sequence[Verdict]:
     watched = next(watch for watch in monitor.watches if watch.model == model)
     while watched.step():
         pass
     with watched.database.transaction() as stores:
-        verdicts = stores.verdicts.recent(model, limit=_SHOWN)
-    if verdicts:
-        console.print(table_of(model, verdicts))
-    else:
+        return stores.verdicts.recent(model, limit=_SHOWN)
+
+
+def _show(monitor: "Monitor", model: str, verdicts: Sequence[Verdict]) -> None:
+    if not verdicts:
         console.print(f"{model}: no window is closed yet", markup=False)
+        return
+    console.print(table_of(model, verdicts))
+    console.print(details_of(verdicts[0]))
+    watched = next(watch for watch in monitor.watches if watch.model == model)
     for column, factor in sorted(watched.sensitivity().items()):
         told = f"{column}: marked false before; its share of the false-alarm budget is {factor:g}"
         console.print(f"  {told} of the usual (trimtab incident list)", style="dim", markup=False)
-    return verdicts[0] if verdicts else None
 
 
 def table_of(model: str, verdicts: Sequence[Verdict]) -> Table:

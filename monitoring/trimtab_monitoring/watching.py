@@ -11,6 +11,7 @@ from trimtab.errors import ManifestError, UnknownVersionError
 from trimtab.policy.sensitivity import sensitivity
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
+from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.evidence import Evidence
 from trimtab.records.sums import Stretch, WindowSums
 from trimtab.records.verdicts import Verdict
@@ -174,8 +175,13 @@ class Watch:
         )
         before = merged(self._known(version), again)
         verdict = with_hindsight(judgement.verdict, before, watched.reference.estimator)
-        path = publish_report(self.reports, known, watched, replace(judgement, verdict=verdict))
+        judgement = replace(judgement, verdict=verdict)
+        path = publish_report(self.reports, known, watched, judgement, self._endpoint())
         return replace(verdict, report=path)
+
+    def _endpoint(self) -> EndpointStatus | None:
+        with self.database.transaction() as stores:
+            return stores.endpoints.get(self.model)
 
     def _last(self, version: str, window: Window) -> Verdict | None:
         """Give the verdict on the version's window before this one."""

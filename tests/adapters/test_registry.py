@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -43,6 +43,14 @@ class Shelf(Protocol):
         """Change a byte of the version's model file where it is kept."""
         ...
 
+    def text(self, version: ModelVersion) -> str:
+        """Give the version's description."""
+        ...
+
+    def curve(self, version: ModelVersion, name: str) -> list[tuple[int, datetime, float]]:
+        """Give the points of a curve: step, moment, figure."""
+        ...
+
 
 @dataclass
 class MemoryShelf:
@@ -72,6 +80,13 @@ class MemoryShelf:
 
     def damage(self, model: str, version: str) -> None:
         (self.root / model / version / "model.skops").write_bytes(b"other")
+
+    def text(self, version: ModelVersion) -> str:
+        return self.reports.texts[version.model, version.version]
+
+    def curve(self, version: ModelVersion, name: str) -> list[tuple[int, datetime, float]]:
+        points = self.reports.curves[version.model, version.version][name]
+        return [(step, *points[step]) for step in sorted(points)]
 
 
 @dataclass
@@ -108,6 +123,18 @@ class MlflowShelf:
         other = self.scratch / "model.skops"
         other.write_bytes(b"other")
         self.client.log_model_artifacts(source.removeprefix("models:/"), str(self.scratch))
+
+    def text(self, version: ModelVersion) -> str:
+        found = self.client.get_model_version(version.model, version.version)
+        return str(found.description)
+
+    def curve(self, version: ModelVersion, name: str) -> list[tuple[int, datetime, float]]:
+        watches = f"tags.`trimtab.watches` = '{version.run_id}'"
+        (run,) = self.client.search_runs(["0"], watches)
+        points = self.client.get_metric_history(run.info.run_id, name)
+        return sorted(
+            (p.step, datetime.fromtimestamp(p.timestamp / 1000, UTC), p.value) for p in points
+        )
 
 
 @pytest.fixture(params=["memory", pytest.param("mlflow", marks=pytest.mark.e2e)])
@@ -284,3 +311,62 @@ def test_links_lead_to_the_version_and_its_run() -> None:
 
     assert version_page("http://h:1/", "late", "3") == "http://h:1/#/models/late/versions/3"
     assert run_page("http://h:1", version) == "http://h:1/#/runs/abc"
+
+
+def test_a_block_of_the_description_is_replaced_and_what_people_wrote_stays(
+    shelf: Shelf, model: str, tmp_path: Path
+) -> None:
+    shelf.add(model, files(tmp_path))
+    [version] = shelf.registry.versions(model)
+
+    shelf.reports.annotate(version, text="Ours since May.")
+    shelf.reports.describe(version, "monitoring", "stable")
+    shelf.reports.annotate(version, text="Ask Ann first.")
+    for _ in range(2):
+        shelf.reports.describe(version, "monitoring", "drift in `wind`")
+
+    block = "<!-- trimtab:monitoring -->\ndrift in `wind`\n<!-- /trimtab:monitoring -->"
+    assert shelf.text(version) == f"Ours since May.\n\n{block}\n\nAsk Ann first."
+
+
+def test_a_curve_gets_a_point_a_window_and_the_same_point_once(
+    shelf: Shelf, model: str, tmp_path: Path
+) -> None:
+    shelf.add(model, files(tmp_path))
+    [version] = shelf.registry.versions(model)
+
+    for step, share in ((0, 0.25), (1, 0.5), (1, 0.5)):
+        at = APRIL + step * timedelta(days=7)
+        shelf.reports.plot(version, {"monitor/drifted": share}, at=at, step=step)
+
+    points = [(0, APRIL, 0.25), (1, APRIL + timedelta(days=7), 0.5)]
+    assert shelf.curve(version, "monitor/drifted") == points
+
+
+def test_a_published_report_has_a_link(shelf: Shelf, model: str, tmp_path: Path) -> None:
+    shelf.add(model, files(tmp_path))
+    [version] = shelf.registry.versions(model)
+
+    link = shelf.reports.link(version, "monitoring/a b.html")
+    if isinstance(shelf, MlflowShelf):
+        assert link.endswith(f"/runs/{version.run_id}/artifactPath/monitoring/a%20b.html")
+
+
+@pytest.mark.e2e
+def test_the_curves_of_a_version_are_one_run_below_that_of_its_training(
+    mlflow_server: str, model: str, tmp_path: Path
+) -> None:
+    client = MlflowClient(tracking_uri=mlflow_server)
+    shelf = MlflowShelf(
+        MlflowRegistry(mlflow_server), MlflowReports(mlflow_server), client, tmp_path
+    )
+    shelf.add(model, files(tmp_path))
+    [version] = shelf.registry.versions(model)
+
+    for step in range(2):  # as two monitors do, one after the other
+        MlflowReports(mlflow_server).plot(version, {"rows": 400.0}, at=APRIL, step=step)
+
+    (run,) = client.search_runs(["0"], f"tags.`mlflow.parentRunId` = '{version.run_id}'")
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == f"monitoring of {model} version 1"
+    assert "rows" not in client.get_run(version.run_id).data.metrics

@@ -14,7 +14,7 @@ from trimtab.adapters.sql import open_database
 from trimtab.cli import console
 from trimtab.errors import UnknownModelError
 from trimtab.records.verdicts import VerdictKind
-from trimtab_monitoring.cli import is_well, watch
+from trimtab_monitoring.cli import watch
 
 if TYPE_CHECKING:
     from tests.monitoring.conftest import Lab, World
@@ -80,7 +80,7 @@ def test_a_drifted_window_is_shown_with_its_columns_and_ends_with_3(
     result = once(project)
 
     assert verdict.kind is VerdictKind.DRIFT
-    assert not is_well(verdict)
+    assert not verdict.is_well
     assert result.exit_code == 3
     assert "drift" in result.output
     assert "wind" in result.output

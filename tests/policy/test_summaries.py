@@ -64,10 +64,11 @@ def test_a_numeric_column_has_bins_of_equal_mass_with_finer_tails() -> None:
 
     summary = summarise("c", read(values, ColumnType.DOUBLE)).summary
 
-    inner = np.array(summary.counts[3:-3])
-    assert len(summary.counts) == 34
+    inner = np.array(summary.counts[4:-4])
+    assert len(summary.counts) == 36
     assert (np.abs(inner - 1000) <= 1).all()
-    assert summary.counts[0] == pytest.approx(30, abs=1)
+    assert summary.counts[1] == pytest.approx(30, abs=1)
+    assert (summary.counts[0], summary.counts[-1]) == (0, 0)  # for what is below and above all
     assert (summary.low, summary.high) == (values.min(), values.max())
 
 
@@ -77,15 +78,15 @@ def test_a_value_that_is_frequent_ends_its_own_bin() -> None:
 
     summary = summarise("rain", read(pd.Series(rain), ColumnType.DOUBLE)).summary
 
-    assert summary.edges[0] == 0.0
-    assert summary.counts[0] == (rain == 0).sum()
+    assert summary.edges[1] == 0.0
+    assert summary.counts[1] == (rain == 0).sum()
 
 
 def test_each_of_a_few_numbers_has_its_own_bin() -> None:
     summary = summarise("c", read(column(3, 1, 2, 2, None), ColumnType.LONG)).summary
 
-    assert summary.edges == (1.0, 2.0)
-    assert summary.counts == (1, 2, 1)
+    assert summary.edges == (np.nextafter(1.0, 0.0), 1.0, 2.0, 3.0)
+    assert summary.counts == (0, 1, 2, 1, 0)
     assert summary.missing == 1
 
 
@@ -160,3 +161,12 @@ def test_every_numeric_dtype_is_read_alike(dtype: str) -> None:
 
     assert isinstance(found, Numbers)
     assert found.values.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_what_is_above_the_largest_value_of_training_is_told_from_that_value() -> None:
+    clear = pd.Series([10.0] * 90 + [2.0] * 10)  # most rows are at the largest value
+    summary = summarise("visibility", read(clear, ColumnType.DOUBLE)).summary
+
+    window = count(summary, read(clear + 1, ColumnType.DOUBLE))
+
+    assert window.counts.tolist() == [0, 0, 10, 90, 0]

@@ -20,5 +20,11 @@ def run_page(tracking_uri: str, version: ModelVersion) -> str:
     return f"{_root(tracking_uri)}/#/runs/{quote(version.run_id)}"
 
 
+def artifact_page(tracking_uri: str, experiment: str, run_id: str, path: str) -> str:
+    """Give the page that shows an artifact of a run, a report for one."""
+    run = f"#/experiments/{quote(experiment)}/runs/{quote(run_id)}"
+    return f"{_root(tracking_uri)}/{run}/artifactPath/{quote(path)}"
+
+
 def _root(tracking_uri: str) -> str:
     return without_userinfo(tracking_uri).rstrip("/")

@@ -89,7 +89,7 @@ def read(values: "pd.Series[Any]", type_: ColumnType) -> Readings:
         numbers = pd.to_numeric(_without_texts(values), errors="coerce")
         return Numbers(*_readable(values, numbers.to_numpy(dtype=float, na_value=np.nan)))
     codes, uniques = pd.factorize(_comparable(values))
-    spelled = [str(unique) for unique in uniques]
+    spelled = [_spelled(unique) for unique in uniques]
     if type_ is ColumnType.BOOLEAN:
         spelled = [_TRUTH.get(name.lower(), name.lower()) for name in spelled]
     positions = {name: i for i, name in enumerate(dict.fromkeys(spelled))}
@@ -112,7 +112,13 @@ def _comparable(values: "pd.Series[Any]") -> "pd.Series[Any]":
         "mix"
     ):
         return values
-    return values.map(lambda v: v if pd.api.types.is_scalar(v) else str(v))
+    spelled = [v if pd.api.types.is_scalar(v) else str(v) for v in values]
+    return pd.Series(spelled, index=values.index, dtype=object)
+
+
+def _spelled(value: object) -> str:
+    """Write a category; half of a surrogate pair, which no file can hold, is spelled out."""
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _without_texts(values: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -121,7 +127,19 @@ def _without_texts(values: "pd.Series[Any]") -> "pd.Series[Any]":
         return pd.Series(np.nan, index=values.index)
     if values.dtype != object:
         return values
-    return values.map(lambda v: v if pd.api.types.is_number(v) else None)
+    return pd.Series([_number(value) for value in values], index=values.index, dtype=float)
+
+
+def _number(value: object) -> float:
+    """Read a number; one that is too large for a float is infinite, not absent."""
+    if not pd.api.types.is_number(value):
+        return np.nan
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf  # type: ignore[operator]
+    except (TypeError, ValueError):  # a complex number, a signalling NaN
+        return np.nan
 
 
 def _readable(values: "pd.Series[Any]", numbers: Floats) -> tuple[Floats, int]:
@@ -151,14 +169,18 @@ def summarise(name: str, readings: Readings) -> CodedColumn:
 
 
 def _edges(finite: Floats) -> tuple[float, ...]:
-    """Choose inner edges at values that occur, so that a frequent value ends its own bin."""
+    """Choose inner edges at values that occur, so that a frequent value ends its own bin.
+
+    The first bin and the last are for values below and above all of these.
+    """
     if finite.size == 0:
         return ()
     distinct = finite[np.flatnonzero(np.diff(finite, prepend=np.nan) != 0)]
     if distinct.size > BINS:
         levels = np.sort([*np.arange(1, BINS) / BINS, *_TAILS])
         distinct = np.unique(np.quantile(finite, levels, method="inverted_cdf"))
-    return tuple(distinct[distinct < finite[-1]].tolist())
+    inner = distinct[distinct < finite[-1]].tolist()
+    return (float(np.nextafter(finite[0], -np.inf)), *inner, float(finite[-1]))
 
 
 def size(summary: ColumnSummary) -> int:

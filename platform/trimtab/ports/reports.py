@@ -1,6 +1,7 @@
 """Reports: what people can read beside a version."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,10 @@ class Reports(Protocol):
         """
         ...
 
+    def link(self, version: ModelVersion, path: str) -> str:
+        """Tell where people open a file that was published."""
+        ...
+
     def annotate(
         self,
         version: ModelVersion,
@@ -26,4 +31,20 @@ class Reports(Protocol):
         metrics: Mapping[str, float] | None = None,
     ) -> None:
         """Add Markdown to the version's description (once), tags to it, metrics to its run."""
+        ...
+
+    def describe(self, version: ModelVersion, block: str, text: str) -> None:
+        """Put Markdown into the description in the place of the block of that name.
+
+        What others wrote there stays as it is.
+        """
+        ...
+
+    def plot(
+        self, version: ModelVersion, figures: Mapping[str, float], *, at: datetime, step: int
+    ) -> None:
+        """Add a point to each of the version's curves; the same point again changes nothing.
+
+        The curves are of the version's time in service, apart from the metrics of its training.
+        """
         ...

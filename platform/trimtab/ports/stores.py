@@ -129,6 +129,10 @@ class Verdicts(Protocol):
         """List verdicts, newest window first."""
         ...
 
+    def at(self, model: str, moment: datetime) -> Sequence[Verdict]:
+        """List the verdicts of the windows that hold a moment, the newest version first."""
+        ...
+
 
 class Sums(Protocol):
     """What versions were asked and answered, added up, stretch of time by stretch of time."""

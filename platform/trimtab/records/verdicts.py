@@ -71,23 +71,27 @@ class Finding:
         if self.note:
             return self.note
         if self.check is None or self.effect is None or self.p_value is None:
-            return "nothing to compare"
+            return self.effect_in_words
         lasting = (
             f"; over the windows so far p {self.lasting:.1g}, limit {self.lasting_limit:.1g}"
             if self.lasting is not None and (self.lasting_limit or 0.0) >= self.lasting
             else ""
         )
-        return f"{self._effect()} (p {self.p_value:.1g}, limit {self.limit:.1g}{lasting})"
+        return f"{self.effect_in_words} (p {self.p_value:.1g}, limit {self.limit:.1g}{lasting})"
 
-    def _effect(self) -> str:
-        effect = self.effect or 0.0
+    @property
+    def effect_in_words(self) -> str:
+        """Say how far the column has moved, by the check that says most."""
+        if self.check is None or self.effect is None:
+            return "nothing to compare"
+        effect = self.effect
         match self.check:
             case CheckKind.MISSING:
                 return f"{effect:+.1%} of the rows without a value"
             case CheckKind.UNSEEN:
                 return f"{effect:.1%} of the rows have a category that training has not seen"
             case CheckKind.FIT:
-                return f"another distribution, distance {effect:.3f}"
+                return f"distribution at a distance of {effect:.3f}"
             case CheckKind.CORRELATION:
                 return f"correlation changed by {effect:+.2f}"
             case _:
@@ -116,6 +120,23 @@ class Verdict:
     """Path of the Evidently report among the artifacts of the version's run."""
     evidence: Evidence = field(default_factory=Evidence)
     """What this window and those before it have shown together."""
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether nobody has to look at the window."""
+        worse = self.quality is not None and self.quality.is_worse
+        return self.kind in (VerdictKind.STABLE, VerdictKind.NOT_ENOUGH_ROWS) and not worse
+
+    @property
+    def worst_first(self) -> list[Finding]:
+        """All findings: what is broken, what has drifted, the rest by what it means."""
+        order = [FindingKind.BROKEN, FindingKind.DRIFTED]
+        alarming = sorted(
+            (f for f in self.findings if f.kind in order),
+            key=lambda f: (order.index(f.kind), -f.exceeds),
+        )
+        rest = (f for f in self.findings if f.kind not in order)
+        return [*alarming, *sorted(rest, key=lambda f: -f.importance)]
 
     @property
     def drifted(self) -> list[Finding]:

@@ -3,9 +3,11 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from trimtab.errors import UnknownVersionError
+from trimtab.policy.descriptions import with_block
 from trimtab.records.versions import Alias, ModelVersion
 
 Verify = Callable[[Path, str | None], None]
@@ -78,11 +80,19 @@ class MemoryReports:
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
     tags: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     metrics: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
+    curves: dict[tuple[str, str], dict[str, dict[int, tuple[datetime, float]]]] = field(
+        default_factory=dict
+    )
+    """By name and step."""
 
     def publish(self, version: ModelVersion, name: str, file: Path) -> str:
         """Add a file under a name; gives its path."""
         self.files[version.model, version.version, name] = file.read_bytes()
         return name
+
+    def link(self, version: ModelVersion, path: str) -> str:
+        """Tell where a file is, in words of its own: nobody can open it."""
+        return f"memory:{version.model}/{version.version}/{path}"
 
     def annotate(
         self,
@@ -98,3 +108,16 @@ class MemoryReports:
             self.texts[key] = f"{self.texts[key]}\n\n{text}".lstrip()
         self.tags.setdefault(key, {}).update(tags or {})
         self.metrics.setdefault(key, {}).update(metrics or {})
+
+    def describe(self, version: ModelVersion, block: str, text: str) -> None:
+        """Put Markdown into the description in the place of the block of that name."""
+        key = (version.model, version.version)
+        self.texts[key] = with_block(self.texts.get(key, ""), block, text)
+
+    def plot(
+        self, version: ModelVersion, figures: Mapping[str, float], *, at: datetime, step: int
+    ) -> None:
+        """Add a point to each of the version's curves."""
+        curves = self.curves.setdefault((version.model, version.version), {})
+        for name, figure in figures.items():
+            curves.setdefault(name, {})[step] = (at, figure)

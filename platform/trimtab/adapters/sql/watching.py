@@ -1,6 +1,7 @@
 """What the monitor keeps: incidents, what was marked false, verdicts."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -105,3 +106,13 @@ class SqlVerdicts:
         if version is not None:
             query = query.where(VerdictRow.version == version)
         return list(self._session.scalars(query))
+
+    def at(self, model: str, moment: datetime) -> Sequence[Verdict]:
+        """List the verdicts of the windows that hold a moment, the newest version first."""
+        query = select(VerdictRow.verdict).where(
+            VerdictRow.model == model,
+            VerdictRow.window_start <= moment,
+            VerdictRow.window_end > moment,
+        )
+        found: Sequence[Verdict] = self._session.scalars(query).all()
+        return sorted(found, key=lambda verdict: (len(verdict.version), verdict.version))[::-1]

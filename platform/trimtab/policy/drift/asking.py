@@ -54,7 +54,14 @@ def ask(
     for rows, blocks in cuts:
         observed = observe(checks, scorings, counted(trained, blocks, checks))
         found.append(
-            calibrate(checks, observed, rows=rows, trained=trained.rows, rate=AT_ONCE * rate)
+            calibrate(
+                checks,
+                observed,
+                rows=rows,
+                trained=trained.rows,
+                rate=AT_ONCE * rate,
+                shorter=found[-1] if found else None,
+            )
         )
     checks = with_memory(checks, observed, found[-1], trained.rows)
     return checks, tuple(found)

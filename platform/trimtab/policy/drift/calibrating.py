@@ -14,8 +14,10 @@ from .p_values import Kinds, Norm, p_values, standard_scores
 
 _KNOWN = 1e6
 """Degrees of freedom that stand for a variance that is known."""
-_BELIEVED = 3.0  # exceedances of the assumed tail, added to those that were seen
-_CAREFUL = 8  # so many windows leave the limit itself half unknown
+_BELIEVED = 3.0  # exceedances of the tail believed in, added to those that were seen
+_LIGHTER = 0.75  # how much of a heavy tail is left in windows of twice the rows
+_MOST_BELIEVED = 2.0  # times the windows: beyond that the tails are not known as well
+_CAREFUL = 24  # so many windows leave the limit itself half unknown
 _LONGEST = 0.95
 _POOLED = 10.0  # windows that the autocorrelation of all checks counts for, in that of one
 
@@ -27,6 +29,7 @@ def calibrate(
     rows: int,
     trained: int,
     rate: float,
+    shorter: Calibration | None = None,
 ) -> Calibration:
     """Calibrate the checks on windows of about `rows` rows, out of `trained` rows.
 
@@ -34,7 +37,8 @@ def calibrate(
     "Linear models and empirical Bayes methods", 2004), so that a dozen windows are enough where
     rows are independent. The limit is set by the windows themselves: each is judged by the others,
     and where more of them look unusual than should, the tail is taken to be heavier (by the mean
-    excess of -log p, an exponential tail there: Hill, 1975).
+    excess of -log p, an exponential tail there: Hill, 1975). `shorter` windows, of which there are
+    more, tell what tail to believe in before the few of this size are seen.
     """
     windows = len(observed.value)
     kinds = Kinds.of(checks)
@@ -44,7 +48,8 @@ def calibrate(
     weights = np.array([check.weight for check in checks])
     apart = _stretched(kinds, observed, windows / (windows - 1))
     worst = (p_values(kinds, apart, left_out) / weights).min(axis=1)
-    tail, limit = _tail(worst, rate * windows / (windows + _CAREFUL))
+    believed = 1 + _LIGHTER * (shorter.tail - 1) if shorter else 1.0
+    tail, limit = _tail(worst, rate * windows / (windows + _CAREFUL), believed)
     return Calibration(
         rows=rows,
         windows=windows,
@@ -116,7 +121,7 @@ def _priors(checks: Sequence[Check], ratios: Floats, windows: int) -> tuple[Floa
         of_kind = np.array([check.kind is kind for check in checks])
         if of_kind.sum() > 1 and kind not in (CheckKind.FIT, CheckKind.UNSEEN):
             prior[of_kind], belief[of_kind] = _moderation(means[of_kind], windows - 1)
-    return prior, belief
+    return prior, np.minimum(belief, _MOST_BELIEVED * windows)
 
 
 def _moderation(variances: Floats, freedom: int) -> tuple[float, float]:
@@ -158,6 +163,7 @@ def _norm(
     windows = len(ratios) - left_out
     own = ratios if left_out else 0.0
     freedom = np.minimum(belief + windows - 1, _KNOWN)
+    freedom = np.where(kinds.pairs, windows - 1, freedom)
     inflation = (belief * prior + ratios.sum(axis=0) - own) / (belief + windows - 1)
     inflation = np.maximum(inflation, 1.0)
     unsure = freedom / stats.chi2.ppf(0.2, freedom)  # shares have no t distribution to say it
@@ -212,14 +218,14 @@ def _unseen(
     return (known + clumps) / trained, clumps
 
 
-def _tail(worst: Floats, rate: float) -> tuple[float, float]:
+def _tail(worst: Floats, rate: float, believed: float) -> tuple[float, float]:
     """Find how heavy the tail of the smallest p-values is, and the limit that keeps to a rate."""
     far = np.sort(-np.log(worst))[::-1]
     count = len(far)
     beyond = max(4, count // 10)
     start = float(far[min(beyond, count - 1)])
     excess = float((far[:beyond] - start).sum())
-    tail = max(1.0, (excess + _BELIEVED) / (beyond + _BELIEVED))
+    tail = max(1.0, (excess + _BELIEVED * believed) / (beyond + _BELIEVED))
     reached = (beyond + 1) / (count + 1)
     at = start + tail * np.log(reached / rate) if rate < reached else _quantile(far, rate)
     return tail, float(np.exp(-max(at, -np.log(rate))))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trimtab.policy.summaries import Counts, Floats, reference_counts
 from trimtab.records.checks import CheckKind
@@ -115,9 +116,16 @@ def _groups(masses: Floats, *, ordered: bool) -> Floats:
     order = np.arange(len(masses)) if ordered else np.argsort(-shares, kind="stable")
     below = np.cumsum(shares[order]) - shares[order] / 2
     group = np.minimum((below * _GROUPS).astype(int), _GROUPS - 1)
+    group = group[_nearest(shares > 0)]  # a bin without training rows goes with its neighbour
     if not ordered:  # the frequent ones keep their own
         group = np.minimum(np.arange(len(order)), _GROUPS - 1)
     _, of = np.unique(group, return_inverse=True)
     table = np.zeros((len(masses), int(of.max()) + 1))
     table[order, of] = 1.0
     return table[:, shares @ table > 0] if not ordered else table
+
+
+def _nearest(known: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Give for each bin the last one before it that is known, or the first that is."""
+    first = int(np.argmax(known))
+    return np.maximum(np.maximum.accumulate(np.where(known, np.arange(len(known)), 0)), first)

@@ -95,7 +95,9 @@ def judge(
         _column(reference, summary, types, sums, sample, measured, previous, withheld)
         for summary in reference.columns
     ]
-    found += [*_together(measured), *_repeats(reference, sums)]
+    if not any(finding.kind is FindingKind.BROKEN for finding in found):
+        found += _repeats(reference, sums)  # rows that lack a column look alike
+    found += _together(measured)
     found = [replace(f, sensitivity=(sensitivity or {}).get(f.column, 1.0)) for f in found]
     kind = kind_of(found)
     is_clean = kind is not VerdictKind.BROKEN_DATA
@@ -328,7 +330,7 @@ def _together(measured: _Measured) -> list[Finding]:
 def _repeats(reference: Reference, sums: WindowSums) -> list[Finding]:
     share = repeated(sums)
     if any(summary.name not in sums.columns for summary in reference.columns):
-        return []  # rows that differ in what is missing look alike
+        return []
     if share <= reference.repeated + _REPEATED:
         return []
     note = (

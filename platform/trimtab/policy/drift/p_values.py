@@ -42,6 +42,8 @@ class Kinds:
     linear: Mask
     spread: Mask
     """Those of the linear ones whose tail is heavier above than below."""
+    pairs: Mask
+    """Those of the linear ones that are of two columns."""
     fit: Mask
     missing: Mask
     unseen: Mask
@@ -56,6 +58,7 @@ class Kinds:
         return cls(
             linear=~(fit | missing | unseen),
             spread=spread,
+            pairs=kinds == CheckKind.CORRELATION,
             fit=fit,
             missing=missing,
             unseen=unseen,
