@@ -19,7 +19,7 @@ from .details import as_document, details_of
 if TYPE_CHECKING:
     from trimtab.settings import Settings
 
-    from .worker import Monitor
+    from .watching import Watch
 
 _SHOWN = 10  # verdicts a model
 _DELIVERY_SECONDS = 30.0  # what is not delivered by then stays in the outbox
@@ -54,32 +54,30 @@ def watch(settings: "Settings", model: str | None, once: bool, as_json: bool) ->
         run(settings, models)
         return
     delivery, monitor = open_delivery(settings), open_monitor(settings, models)
-    verdicts = {name: _judge(monitor, name) for name in models}
+    verdicts = {watched.model: _judge(watched) for watched in monitor.watches}
     delivery.drain(_DELIVERY_SECONDS)
     if as_json:
         click.echo(as_document(verdicts))
     else:
-        for name, found in verdicts.items():
-            _show(monitor, name, found)
+        for watched in monitor.watches:
+            _show(watched, verdicts[watched.model])
     if any(found and not found[0].is_well for found in verdicts.values()):
         raise SystemExit(ExitCode.REFUSED)
 
 
-def _judge(monitor: "Monitor", model: str) -> Sequence[Verdict]:
-    watched = next(watch for watch in monitor.watches if watch.model == model)
+def _judge(watched: "Watch") -> Sequence[Verdict]:
     while watched.step():
         pass
     with watched.database.transaction() as stores:
-        return stores.verdicts.recent(model, limit=_SHOWN)
+        return stores.verdicts.recent(watched.model, limit=_SHOWN)
 
 
-def _show(monitor: "Monitor", model: str, verdicts: Sequence[Verdict]) -> None:
-    if not verdicts:
-        console.print(f"{model}: no window is closed yet", markup=False)
-        return
-    console.print(table_of(model, verdicts))
-    console.print(details_of(verdicts[0]))
-    watched = next(watch for watch in monitor.watches if watch.model == model)
+def _show(watched: "Watch", verdicts: Sequence[Verdict]) -> None:
+    if verdicts:
+        console.print(table_of(watched.model, verdicts))
+        console.print(details_of(verdicts[0]))
+    else:
+        console.print(f"{watched.model}: no window is closed yet", markup=False)
     for column, factor in sorted(watched.sensitivity().items()):
         told = f"{column}: marked false before; its share of the false-alarm budget is {factor:g}"
         console.print(f"  {told} of the usual (trimtab incident list)", style="dim", markup=False)
@@ -95,7 +93,7 @@ def table_of(model: str, verdicts: Sequence[Verdict]) -> Table:
         table.add_row(
             str(verdict.window),
             verdict.version,
-            f"{verdict.rows} (+{verdict.late} late)" if verdict.late else str(verdict.rows),
+            str(verdict.rows),
             f"[{colour}]{verdict.kind}[/]",
             _columns(verdict),
             _quality(verdict.quality),

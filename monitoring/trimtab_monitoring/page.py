@@ -107,9 +107,7 @@ def _policy(scripts: tuple[str, ...]) -> Element:
         "base-uri 'none'",
         "form-action 'none'",
     )
-    made = element("meta", content="; ".join(rules))
-    made.set("http-equiv", "Content-Security-Policy")
-    return made
+    return Element("meta", {"http-equiv": "Content-Security-Policy", "content": "; ".join(rules)})
 
 
 def _hash(script: str) -> str:

@@ -2,7 +2,7 @@
 
 from xml.etree.ElementTree import Element
 
-from trimtab.policy.quality_words import said_of
+from trimtab.policy.quality_words import evidence_of, said_of
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.quality import Quality
 from trimtab.records.reference import OUTPUT, Reference, Season
@@ -93,7 +93,9 @@ def _capture(endpoint: EndpointStatus) -> str:
 
 
 def _quality(quality: Quality | None) -> str:
-    return "nothing was promised" if quality is None else said_of(quality)
+    if quality is None:
+        return "the version promised none"
+    return printable("; ".join([said_of(quality), *evidence_of(quality)[1:]]), most=1000)
 
 
 def columns(verdict: Verdict) -> Element:

@@ -62,6 +62,9 @@ def figures_of(verdict: Verdict) -> dict[str, float]:
         found[f"monitor/{verdict.quality.metric}"] = verdict.quality.value
         found[f"monitor/{verdict.quality.metric}_limit"] = verdict.quality.limit
         found["monitor/labels_share"] = verdict.quality.completeness
+        if verdict.quality.estimate is not None:
+            estimated = verdict.quality.estimate.value
+            found[f"monitor/{verdict.quality.metric}_estimated"] = estimated
     return {k: float(v) for k, v in found.items() if v is not None and math.isfinite(v)}
 
 

@@ -236,6 +236,11 @@ def test_judging_a_window_again_replaces_its_verdict(database: SqlDatabase) -> N
             verdict(1),
         ]
         assert len(stores.verdicts.recent("late")) == 4
+        at = verdict(2).window
+        for moment in (at.start, at.end - timedelta(microseconds=1)):
+            assert [v.version for v in stores.verdicts.at("late", moment)] == ["2", "1"]
+        assert stores.verdicts.at("late", at.end) == []
+        assert stores.verdicts.at("early", at.start) == []
 
 
 def test_an_endpoint_keeps_its_last_word(database: SqlDatabase) -> None:

@@ -261,6 +261,27 @@ def test_hashed_keys_are_found_by_the_name_they_came_with(tmp_path: Path) -> Non
     assert found.rows["key"].tolist() == [BEN]
 
 
+def test_the_command_says_what_it_found_and_when_there_is_nothing(tmp_path: Path) -> None:
+    settings = make(tmp_path)
+    open_database(settings.database_url).close()
+    with closing(SegmentWriter(settings.home.spool(MODEL))) as writer:
+        writer.append(*request(1, ANNA, BEN))
+    put_contract(settings.home.bento(MODEL, "1"))
+
+    def erase(key: str) -> tuple[int, str]:
+        done = CliRunner().invoke(
+            command, ["erase", MODEL, "--key", key, "--project", str(tmp_path)],
+            env={"TRIMTAB_HOME": str(tmp_path / "home")},
+        )  # fmt: skip
+        return done.exit_code, " ".join(done.output.split())
+
+    code, said = erase(ANNA)
+    assert (code, "1 rows in 1 files of the inference log" in said) == (0, True), said
+    for key in (ANNA, "nobody"):
+        assert erase(key) == (3, f"Nothing of this subject is in the records of {MODEL}.")
+    assert erase(BEN)[0] == 0
+
+
 def test_the_command_wants_one_subject(tmp_path: Path) -> None:
     make(tmp_path)
     for options in ([], ["--key", "a", "--prediction-id", "b"]):
