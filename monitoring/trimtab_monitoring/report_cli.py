@@ -45,7 +45,7 @@ def report(
     settings.model(model)
     from trimtab.adapters.opening import open_database, open_log, open_registry
 
-    from .past_rows import read_past
+    from .past_rows import read_some
     from .report import make_report
     from .versions import Versions
 
@@ -54,7 +54,7 @@ def report(
         endpoint = stores.endpoints.get(model)
     versions = Versions(registry=open_registry(settings), home=settings.home)
     _, watched = versions.get(model, verdict.version)
-    readings = read_past(open_log(settings), watched, verdict)
+    readings = read_some(open_log(settings), model, watched, verdict.window)
     page = output or Path(f"{model}_{verdict.window.start:%Y-%m-%dT%H%M}_{verdict.kind}.html")
     make_report(watched, verdict, readings, endpoint).write(page)
     console.print(f"{verdict.window}: {verdict.kind}. Written: {page}", markup=False)
