@@ -26,7 +26,7 @@ from trimtab.supervisor import is_up
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flights"
 MODEL = "late-arrival"
-UNTIL = "2013-05-06"
+UNTIL = "2013-05-13"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -33,7 +33,7 @@ _NEGLIGIBLE = {
     CheckKind.CORRELATION: 0.05,
     CheckKind.FIT: 0.03,
     CheckKind.MISSING: 0.005,
-    CheckKind.UNSEEN: 0.002,
+    CheckKind.UNSEEN: 0.01,
 }
 """Effects that are of no consequence, however sure they are: huge windows show the smallest."""
 _NEGLIGIBLE_LASTING = 0.02  # standard deviations
