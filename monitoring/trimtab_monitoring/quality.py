@@ -1,10 +1,11 @@
 """How good the answers of a window were: measured as far as labels have come, and estimated."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from trimtab.policy import measuring
 from trimtab.policy.estimating import Answered, estimate, estimated_losses
@@ -15,18 +16,35 @@ from trimtab.policy.summaries import Floats
 from trimtab.policy.time_order import seconds_of
 from trimtab.records.contracts import Contract
 from trimtab.records.labels import Label
-from trimtab.records.quality import Estimate, Quality, QualityPromise
+from trimtab.records.quality import Estimate, Quality, Slice
 from trimtab.records.reference import Reference
+from trimtab.records.slices import evenly
 
 from .version_files import probabilities
 
-_MOST = 50_000
+COLUMNS = ("prediction_id", "key", "prediction", "probabilities")
+"""What is needed of the log's rows, beside their times."""
+ESTIMATED_ROWS = 50_000
 """Rows of a window that are estimated, evenly spaced: more would cost time and tell nothing."""
 
 
 def keys_of(rows: pd.DataFrame) -> "pd.Series[str]":
     """Give what each row's label goes by: its key, or the prediction's id where it has none."""
     return rows["key"].fillna(rows["prediction_id"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Known:
+    """The rows of a window whose loss is known, as far as it has been looked at."""
+
+    rows: int
+    """All answered rows, those whose loss is not known included."""
+    losses: Floats
+    seconds: Floats
+    """Event times since 1970."""
+    waited: Floats
+    """Seconds from there to the label."""
+    parts: Mapping[Slice, NDArray[np.bool_]]
 
 
 def measure(
@@ -44,45 +62,110 @@ def measure(
     the log does not hold as they came. With fewer labels than a window needs rows there is no
     measured value: it would prove nothing.
     """
-    if reference.quality is None:
-        return None
-    seen = inputs[[name for name in inputs.columns if name not in withheld]]
-    answered = _answered(contract, rows, seen)
-    found = [labels.get(key) for key in keys_of(rows)]
-    per_row = _losses(contract, reference.quality.metric, rows, answered, found)
-    measured = _measured(reference, reference.quality, rows, found, per_row)
-    parts = masks([promise.rows_in for promise in reference.quality.slices], seen, contract.schema)
-    return replace(
-        measured,
-        slices=measuring.measured_slices(reference.quality.slices, per_row, parts),
-        estimate=_estimate(contract, reference, answered, per_row),
+    known = known_of(contract, reference, rows, inputs, labels, withheld=withheld)
+    chosen = evenly(len(rows), ESTIMATED_ROWS)
+    some = (rows.iloc[chosen], inputs.iloc[chosen])
+    measured = measured_of(reference, [known])
+    return measured and replace(
+        measured, estimate=estimate_of(contract, reference, *some, labels, withheld=withheld)
     )
 
 
-def _measured(
+def known_of(
+    contract: Contract,
     reference: Reference,
-    promise: QualityPromise,
     rows: pd.DataFrame,
-    labels: Sequence[Label | None],
-    per_row: Floats,
-) -> Quality:
-    """Measure what is labelled; losses are NaN where there is no label, or one that is no truth."""
+    inputs: pd.DataFrame,
+    labels: Mapping[str, Label],
+    *,
+    withheld: Mapping[str, str] = {},
+) -> Known:
+    """Find the losses of rows that have labels; of the inputs only the slices' columns count.
+
+    A label that is no truth gives no loss.
+    """
+    promise, seen = reference.quality, _seen(inputs, withheld)
+    found = [labels.get(key) for key in keys_of(rows)]
+    per_row = np.full(len(rows), np.nan)
+    if promise is not None:
+        per_row = _losses(contract, promise.metric, rows, _answered(contract, rows, seen), found)
     is_known, seconds = np.isfinite(per_row), seconds_of(rows["time"])
-    labelled = int(is_known.sum())
-    is_enough = labelled >= reference.rows_needed
-    known_at = [np.nan if label is None else label.known_at.timestamp() for label in labels]
-    bounds = measuring.bounds(per_row, seconds) if is_enough else None
-    low, high = bounds or (None, None)
+    known_at = [np.nan if label is None else label.known_at.timestamp() for label in found]
+    slices = [part.rows_in for part in promise.slices] if promise else []
+    return Known(
+        rows=len(rows),
+        losses=per_row[is_known],
+        seconds=seconds[is_known],
+        waited=(np.array(known_at) - seconds)[is_known],
+        parts={s: mask[is_known] for s, mask in masks(slices, seen, contract.schema).items()},
+    )
+
+
+def nothing_known(
+    contract: Contract, reference: Reference, *, withheld: Mapping[str, str]
+) -> Known:
+    """Give what is known where no label was told."""
+    rows = pd.DataFrame({name: [] for name in COLUMNS}, dtype=object)
+    inputs = pd.DataFrame(columns=contract.schema.names, dtype=object)
+    times = pd.to_datetime(pd.Series([], dtype=object), utc=True)
+    return known_of(contract, reference, rows.assign(time=times), inputs, {}, withheld=withheld)
+
+
+def measured_of(reference: Reference, known: Sequence[Known]) -> Quality | None:
+    """Measure what is labelled in batches of rows; None when the version promised nothing."""
+    promise = reference.quality
+    if promise is None:
+        return None
+    losses, seconds, waited = (
+        np.concatenate([np.empty(0), *(getattr(batch, name) for batch in known)])
+        for name in ("losses", "seconds", "waited")
+    )
+    parts = {
+        s: np.concatenate([b.parts[s] for b in known]) for s in (known[0].parts if known else ())
+    }
+    rows, is_enough = sum(batch.rows for batch in known), losses.size >= reference.rows_needed
+    low, high = (measuring.bounds(losses, seconds) if is_enough else None) or (None, None)
     return Quality(
         metric=promise.metric,
-        value=float(per_row[is_known].mean()) if is_enough else None,
-        limit=measuring.limit_at(promise, labelled),
-        labelled=labelled,
-        completeness=labelled / len(rows) if len(rows) else 0.0,
+        value=float(losses.mean()) if is_enough else None,
+        limit=measuring.limit_at(promise, losses.size),
+        labelled=losses.size,
+        completeness=losses.size / rows if rows else 0.0,
         low=low,
         high=high,
-        lag=measuring.lag_of((np.array(known_at) - seconds)[is_known]),
+        lag=measuring.lag_of(waited),
+        slices=measuring.measured_slices(promise.slices, losses, parts),
     )
+
+
+def estimate_of(
+    contract: Contract,
+    reference: Reference,
+    rows: pd.DataFrame,
+    inputs: pd.DataFrame,
+    labels: Mapping[str, Label],
+    *,
+    withheld: Mapping[str, str] = {},
+) -> Estimate | None:
+    """Estimate the mean loss by some rows of a window, evenly spaced.
+
+    The grade is given on those of them with labels, once they are enough.
+    """
+    estimator, promise, needed = reference.estimator, reference.quality, reference.rows_needed
+    if estimator is None or promise is None:
+        return None
+    answered = _answered(contract, rows, _seen(inputs, withheld))
+    expected = estimated_losses(estimator, contract, answered)
+    found = estimate(estimator, contract, answered, expected, rows_needed=needed)
+    labelled = [labels.get(key) for key in keys_of(rows)]
+    truth = _losses(contract, promise.metric, rows, answered, labelled)
+    if found is None or np.isfinite(truth).sum() < needed:
+        return found
+    return replace(found, grade=grade(estimator, expected, truth))
+
+
+def _seen(inputs: pd.DataFrame, withheld: Mapping[str, str]) -> pd.DataFrame:
+    return inputs[[name for name in inputs.columns if name not in withheld]]
 
 
 def _losses(
@@ -104,22 +187,6 @@ def _losses(
         truth,
     )
     return np.where(np.isfinite(found), found, np.nan)
-
-
-def _estimate(
-    contract: Contract, reference: Reference, answered: Answered, per_row: Floats
-) -> Estimate | None:
-    """Estimate the window; the grade is given on its rows with labels, once they are enough."""
-    estimator, needed = reference.estimator, reference.rows_needed
-    if estimator is None:
-        return None
-    chosen = np.linspace(0, len(per_row) - 1, min(len(per_row), _MOST)).astype(int)
-    rows, truth = answered.at(chosen), per_row[chosen]
-    expected = estimated_losses(estimator, contract, rows)
-    found = estimate(estimator, contract, rows, expected, rows_needed=needed)
-    if found is None or np.isfinite(truth).sum() < needed:
-        return found
-    return replace(found, grade=grade(estimator, expected, truth))
 
 
 def _answered(contract: Contract, rows: pd.DataFrame, inputs: pd.DataFrame) -> Answered:

@@ -1,28 +1,27 @@
 """Watching a model: which window is next, whether it is closed, and who answered in it."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 
 from trimtab.adapters.mlflow_links import run_page, version_page
 from trimtab.errors import ManifestError, UnknownVersionError
-from trimtab.policy.labelling import labels_of_rows, named
-from trimtab.policy.redaction import withheld
 from trimtab.policy.sensitivity import sensitivity
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.evidence import Evidence
-from trimtab.records.labels import Label
-from trimtab.records.logged import LoggedRows
+from trimtab.records.sums import Stretch, WindowSums
 from trimtab.records.verdicts import Verdict
 from trimtab.records.windows import Window
 from trimtab.settings import ModelSettings
 
+from .adding_up import AddingUp
 from .consequences import conclude, settle
-from .evaluate import Beside, judge_window
+from .evaluate import Asked, Beside, judge_sums
 from .hindsight import MEMORY, has_news, merged, with_hindsight, worth_measuring
-from .quality import keys_of, measure
 from .report import publish_report
 from .versions import Versions
 
@@ -32,13 +31,22 @@ _LEFT = 0.95  # with fewer of its rows still in the log, an old window's measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """A closed window that nobody has judged."""
+class Ahead:
+    """The next window that nobody has judged."""
 
     window: Window
     champion: str
     promoted: tuple[str, ...]
     """All versions that were ever champion: only they can have answered."""
+    horizon: datetime
+    """Rows of an earlier event time are in the log, but for those that come late."""
+    is_closed: bool
+    """No row of the window is waited for any more."""
+
+    @property
+    def versions(self) -> list[str]:
+        """The versions that can have answered, the champion first."""
+        return list(dict.fromkeys([self.champion, *self.promoted]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +66,23 @@ class Watch:
     def step(self) -> list[Verdict]:
         """Judge the next window if it is closed; gives its verdicts, none when it is not.
 
-        The work is done outside of any transaction and written in one: a process that dies
-        before that has judged nothing, and judges the same window again.
+        Until then what has come of it is added up. A judgement is made outside of any transaction
+        and written in one: a process that dies before that has judged nothing, and judges the same
+        window again.
         """
-        due = self.due()
-        if due is None:
+        ahead = self.ahead()
+        if ahead is None:
             return []
-        again = self._measure_again(due.champion)
-        verdicts = self._judge_all(due, again)
+        if not ahead.is_closed:
+            self.adding_up.go_on(ahead.window, ahead.versions, ahead.horizon)
+            return []
+        asked, again = self._asked(ahead), self._look_again(ahead.champion)
+        verdicts = [self._judge(whole, again) for whole in asked]
         link = self._run_page(verdicts[0].version)
         with self.database.transaction() as stores:
             now = self.clock.now()
+            for whole in asked:
+                stores.sums.put(whole)
             conclude(stores, self.settings, verdicts, again, now=now, link=link)
         return verdicts
 
@@ -78,8 +92,19 @@ class Watch:
             marks = stores.false_marks.of(self.model)
         return sensitivity(marks, self.clock.now())
 
-    def due(self) -> Due | None:
-        """Find the next window, once it is closed: no row of it can still come."""
+    @property
+    def adding_up(self) -> AddingUp:
+        """What was asked and answered, in sums."""
+        return AddingUp(
+            model=self.model,
+            capture=self.settings.capture,
+            database=self.database,
+            inference_log=self.inference_log,
+            versions=self.versions,
+        )
+
+    def ahead(self) -> Ahead | None:
+        """Find the next window; it is closed once no row of it can still come in time."""
         now = self.clock.now()
         with self.database.transaction() as stores:
             champion = stores.promotions.current(self.model)
@@ -94,43 +119,58 @@ class Watch:
         if newest is None:  # the callers' times are only claims; nobody answered before this
             start = max(start, promotions[-1].at)
         window = Window.around(start, self.settings.monitor.window)
-        is_past = now >= window.end + self.settings.monitor.lateness
-        shipped = status.shipped_through if status else window.end
-        if not is_past or shipped is None or shipped < window.end:
-            return None
-        promoted = tuple(dict.fromkeys(promotion.version for promotion in promotions))
-        return Due(window=window, champion=promotions[0].version, promoted=promoted)
+        past = now - self.settings.monitor.lateness
+        shipped = status.shipped_through or window.start if status else past
+        horizon = min(past, shipped)
+        return Ahead(
+            window=window,
+            champion=promotions[0].version,
+            promoted=tuple(promotion.version for promotion in promotions),
+            horizon=horizon,
+            is_closed=horizon >= window.end,
+        )
 
-    def _judge_all(self, due: Due, again: Sequence[Verdict]) -> list[Verdict]:
-        """Judge every version that was asked, the champion first; it alone when none was."""
-        versions = dict.fromkeys([due.champion, *due.promoted])
-        read = {version: self._read(version, due.window) for version in versions}
-        asked = [version for version in versions if read[version] is not None]
-        verdicts = []
-        for version in asked or [due.champion]:
+    def _asked(self, ahead: Ahead) -> list[Stretch]:
+        """Give what was added up of every version that was asked, the champion first.
+
+        When none was, the champion's is nothing.
+        """
+        found = []
+        for version in ahead.versions:
             try:
-                verdicts.append(self._judge(version, due.window, read[version], again))
+                whole = self.adding_up.whole(version, ahead.window)
+                if whole is not None:
+                    self.versions.get(self.model, version)
+                    found.append(whole)
             except (UnknownVersionError, ManifestError) as error:  # the champion still counts
-                if version == due.champion:
+                if version == ahead.champion:
                     raise
-                log.warning("Not judged in %s: %s", due.window, error)
-        return verdicts
+                log.warning("Not judged in %s: %s", ahead.window, error)
+        nothing = Stretch(
+            model=self.model, version=ahead.champion, window=ahead.window, sums=WindowSums()
+        )
+        return found or [nothing]
 
-    def _judge(
-        self, version: str, window: Window, logged: LoggedRows | None, again: Sequence[Verdict]
-    ) -> Verdict:
+    def _judge(self, whole: Stretch, again: Sequence[Verdict]) -> Verdict:
+        version, window = whole.version, whole.window
         known, watched = self.versions.get(self.model, version)
-        judgement = judge_window(
+        last = self._last(version, window)
+        judgement = judge_sums(
             self.model,
             watched,
             window,
-            logged,
-            Beside(
-                labels=self._labels(logged),
-                before=self._evidence(version, window),
-                sensitivity=self.sensitivity(),
-                withheld=self._withheld,
+            Asked(
+                sums=whole.sums,
+                refused=whole.refused,
+                quality=self.adding_up.quality(version, window) if whole.sums.rows else None,
             ),
+            Beside(
+                before=last.evidence if last else Evidence(),
+                previous=self.adding_up.before(version, last.window) if last else None,
+                sensitivity=self.sensitivity(),
+                withheld=self.adding_up.withheld,
+            ),
+            sample=partial(self.adding_up.sample, version, window),
             now=self.clock.now(),
         )
         before = merged(self._known(version), again)
@@ -143,44 +183,33 @@ class Watch:
         with self.database.transaction() as stores:
             return stores.endpoints.get(self.model)
 
-    def _evidence(self, version: str, window: Window) -> Evidence:
-        """Give what the version's windows before this one have shown together."""
+    def _last(self, version: str, window: Window) -> Verdict | None:
+        """Give the verdict on the version's window before this one."""
         with self.database.transaction() as stores:
             recent = stores.verdicts.recent(self.model, version, limit=2)
-        earlier = (v.evidence for v in recent if v.window.end <= window.start)
-        return next(earlier, Evidence())
+        return next((v for v in recent if v.window.end <= window.start), None)
 
-    def _measure_again(self, champion: str) -> list[Verdict]:
-        """Measure the champion's earlier windows anew: labels may have come or been corrected."""
+    def _look_again(self, champion: str) -> list[Verdict]:
+        """Look again at the champion's earlier windows: labels may have come, and late rows."""
         known = list(self._known(champion))
         changed = []
         for age in worth_measuring(len(known), self.settings.monitor.n):
-            verdict = self._measured_again(known[age], known)
-            if has_news(known[age], verdict):
+            verdict = self._seen_again(known[age], known)
+            if verdict.late != known[age].late or has_news(known[age], verdict):
                 known[age] = verdict
                 changed.append(verdict)
         return changed
 
-    def _measured_again(self, verdict: Verdict, known: Sequence[Verdict]) -> Verdict:
-        """Measure one window by what the log and the labels hold of it now."""
-        logged = self._read(verdict.version, verdict.window)
-        if verdict.quality is None or logged is None or len(logged.rows) < _LEFT * verdict.rows:
+    def _seen_again(self, verdict: Verdict, known: Sequence[Verdict]) -> Verdict:
+        """See one window by what the log and the labels hold of it now."""
+        version, window = verdict.version, verdict.window
+        answered = self.adding_up.rows(version, window) - verdict.refused
+        verdict = replace(verdict, late=max(verdict.late, answered - verdict.rows))
+        if verdict.quality is None or answered < max(1, _LEFT * verdict.rows):
             return verdict
-        _, watched = self.versions.get(self.model, verdict.version)
-        quality = measure(
-            watched.contract,
-            watched.reference,
-            logged.rows,
-            logged.inputs,
-            self._labels(logged),
-            withheld=self._withheld,
-        )
-        fresh = replace(verdict, quality=quality)
-        return with_hindsight(fresh, known, watched.reference.estimator)
-
-    @property
-    def _withheld(self) -> Mapping[str, str]:
-        return withheld(self.settings.capture.drop, self.settings.capture.hash)
+        _, watched = self.versions.get(self.model, version)
+        quality = self.adding_up.quality(version, window, before=verdict.quality)
+        return with_hindsight(replace(verdict, quality=quality), known, watched.reference.estimator)
 
     def _known(self, version: str) -> Sequence[Verdict]:
         with self.database.transaction() as stores:
@@ -192,15 +221,3 @@ class Watch:
 
     def _version_page(self, version: str) -> str | None:
         return version_page(self.mlflow_url, self.model, version) if self.mlflow_url else None
-
-    def _read(self, version: str, window: Window) -> LoggedRows | None:
-        return self.inference_log.read(self.model, version, window.start, window.end)
-
-    def _labels(self, logged: LoggedRows | None) -> Mapping[str, Label]:
-        if logged is None or logged.rows.empty:
-            return {}
-        keys, ids = keys_of(logged.rows).tolist(), logged.rows["prediction_id"].tolist()
-        with self.database.transaction() as stores:
-            found = stores.labels.get(self.model, named(keys, ids))
-        of_rows = zip(keys, labels_of_rows(keys, ids, found), strict=True)
-        return {key: label for key, label in of_rows if label is not None}

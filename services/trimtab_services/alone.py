@@ -12,16 +12,17 @@ from typing import NoReturn
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from trimtab.errors import ExitCode
+from trimtab.errors import ExitCode, SettingsError
 from trimtab.records.documents import to_json
 
-from .bundle import read_bundle, source_of
+from .bundle import read_bundle, read_contract, source_of
 from .environment import ServingEnvironment
 from .flood import log_to_stderr
 from .host import host
 from .keys import Keyring
 from .orders import Line, Order
 from .pointer import Pointer
+from .redacting import redactor_for
 
 
 def listen(address: str, port: int) -> socket.socket:
@@ -46,11 +47,13 @@ def main() -> None:
     try:
         environment = ServingEnvironment()
         bundle = read_bundle(source_of(bento))
+        if environment.spool is not None:
+            redactor_for(environment, bundle, read_contract(source_of(bento)))
         Keyring(environment.api_key, environment.api_keys_file, environment.bentoml_host)
         listening = listen(environment.bentoml_host or "127.0.0.1", environment.bentoml_port)
     except ValidationError as error:  # its own words show values
         _refuse(bento, "; ".join(_words(part) for part in error.errors(include_input=False)))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SettingsError) as error:
         _refuse(bento, error)
     pointer = Pointer(
         epoch=1, version=bundle.version, manifest_sha256=bundle.manifest_sha256, bento=bento

@@ -21,6 +21,9 @@ from .quarantine import Quarantine
 from .segment_file import FIRST_FRAME, SUFFIX
 from .segments import ask_for_replacement
 
+ERASED, NOTHING = "subject erased", "nothing was found"
+"""How the ledger says it."""
+
 
 def ask(settings: Settings, erasure: Erasure) -> Path:
     """Record what has to be erased, before anything is done; the same ask is one."""
@@ -67,6 +70,8 @@ class Eraser:
         named = subject.keys | subject.prediction_ids
         with self.database.transaction() as stores:
             labels = stores.labels.erase(erasure.model, named)
+            if removed.rows:  # the monitor adds up again what it still needs
+                stores.sums.forget(erasure.model)
             found = (removed.rows, removed.files, quarantined, labels)
             stores.ledger.append(self._entry(erasure, *found))
         path.unlink(missing_ok=True)
@@ -84,20 +89,35 @@ class Eraser:
         self, erasure: Erasure, rows: int, files: int, quarantined: int, labels: int
     ) -> LedgerEntry:
         """Tell it with a hash that proves which subject it was to whoever has the secret."""
-        name = erasure.prediction_id or erasure.key or ""
+        found = (
+            f"{rows} rows in {files} files of the inference log",
+            f"{labels} labels",
+            f"{quarantined} requests in quarantine",
+        )
         return LedgerEntry(
             at=self.clock.now(),
             actor=erasure.actor,
-            event="subject erased",
+            event=ERASED,
             model=erasure.model,
-            subject=pseudonym(secret_of(capture_key(self.settings)), name),
+            subject=self.name_of(erasure),
             reasons=(
                 f"asked at {erasure.asked_at:%F %H:%M}",
-                f"{rows} rows in {files} files of the inference log",
-                f"{labels} labels",
-                f"{quarantined} requests in quarantine",
+                *(found if rows or labels or quarantined else (NOTHING,)),
             ),
         )
+
+    def name_of(self, erasure: Erasure) -> str:
+        """Name a subject as the ledger does."""
+        name = erasure.prediction_id or erasure.key or ""
+        return pseudonym(secret_of(capture_key(self.settings)), name)
+
+    def told(self, erasure: Erasure) -> Sequence[str]:
+        """Give what the ledger says of the subject's last erasure; nothing before there is one."""
+        with self.database.transaction() as stores:
+            entries = stores.ledger.entries(erasure.model)
+        name = self.name_of(erasure)
+        mine = (e.reasons for e in entries if (e.event, e.subject) == (ERASED, name))
+        return next(mine, ())
 
 
 def is_held(spool: Path, subject: Subject) -> bool:

@@ -67,38 +67,52 @@ class Metrics:
     def collect(self) -> Iterable[Metric]:
         """Read the present state."""
         facts = self._observed.facts()
-        info = GaugeMetricFamily("trimtab_version", "The version that answers.", labels=list(facts))
+        info = GaugeMetricFamily(
+            "trimtab_version",
+            "1, with what answers as labels: model, version and device.",
+            labels=list(facts),
+        )
         info.add_metric(list(facts.values()), 1)
         yield info
         requests = CounterMetricFamily(
             "trimtab_requests",
-            "Requests to /predict, by the class of their status.",
+            "Requests to /predict by class of status; 401 and 403 are in no other count.",
             labels=["status"],
         )
         for status, count in self._requests.items():
             requests.add_metric([status], count)
         yield requests
-        yield CounterMetricFamily("trimtab_rows", "Rows answered.", value=self._rows)
+        yield CounterMetricFamily(
+            "trimtab_rows", "Rows of the requests that were answered with 200.", value=self._rows
+        )
         yield self._histogram()
         for name, count in self._observed.counts().items():
-            help = _COUNTERS.get(name, f"Requests {name}.")
-            yield CounterMetricFamily(f"trimtab_{name}", help, value=count)
+            yield CounterMetricFamily(f"trimtab_{name}", _COUNTS[name], value=count)
         for name, value in self._observed.gauges().items():
             yield GaugeMetricFamily(f"trimtab_{name}", _GAUGES[name], value=value)
 
     def _histogram(self) -> Metric:
         bounds = [*map(str, _SECONDS), "+Inf"]
         family = HistogramMetricFamily(
-            "trimtab_request_seconds", "Receipt to answer, of answered requests."
+            "trimtab_request_seconds",
+            "Seconds from receipt to answer, of requests answered with 200.",
         )
         counts = list(accumulate(self._in_bucket))
         family.add_metric([], list(zip(bounds, counts, strict=True)), self._seconds)
         return family
 
 
-_COUNTERS = {"labels_kept": "Labels that callers told and that are on this disk, or were."}
+_COUNTS = {
+    "labels_kept": "Labels that callers told and that are on this disk, or were.",
+    "answered": "Requests that this process answered or refused and that belong into the log: "
+    "captured and dropped ones together, while capture is on.",
+    "captured": "Requests written to the capture spool before they were answered.",
+    "dropped": "Requests answered and not captured, as the disk or the spool's budget was full.",
+    "challenger_asked": "Requests of a canary that went to the challenger.",
+    "challenger_failed": "Those of them that the challenger could not answer: the champion did.",
+}
 _GAUGES = {
-    "device_fallback": "1 where the CPU answers although a GPU is wanted.",
-    "capture_spool_bytes": "Captured requests on this disk: what is not shipped yet, and a rest.",
-    "capture_unsynced_bytes": "Captured requests that a power loss would take.",
+    "device_fallback": "1 where the CPU answers although a GPU is wanted, 0 otherwise.",
+    "capture_spool_bytes": "Bytes of the capture spool on this disk; the shipper empties it.",
+    "capture_unsynced_bytes": "Bytes captured that a power loss would take, synced within 20 ms.",
 }

@@ -9,6 +9,13 @@ from .service import Endpoint
 from .wire import Wire
 
 _REF = "#/components/schemas/{model}"
+_PROBES = {
+    "/healthz": "The same as `/livez`, under its older name.",
+    "/livez": "200 while the process runs.",
+    "/readyz": "200 once a version is loaded and has given its golden rows, 503 before. Says which "
+    "version answers, where it computes, and how many requests were answered and captured.",
+    "/metrics": "Counters and times in Prometheus' text format.",
+}
 _REFUSALS = {
     400: "The body is no JSON, or does not fit the model's inputs; `fields` says where.",
     401: "The endpoint has keys, and none of them was sent.",
@@ -18,6 +25,12 @@ _REFUSALS = {
     415: "The body is not `application/json`, or is packed.",
     500: "The model could not answer.",
 }
+_ABOUT = (
+    "Answers of the model {model}. `POST /predict` takes one row or many: `rows`, each naming "
+    "every column, or `columns` once and `data` as lists. Each row's answer has a "
+    "`prediction_id`, by which a label finds it later, as it does by the key that you send. Where "
+    "keys are set up, send one as `Authorization: Bearer KEY`."
+)
 _ERROR = {
     "title": "Refusal",
     "type": "object",
@@ -50,8 +63,10 @@ def describe(service: Any, endpoint: Endpoint) -> bytes:
     document["info"] = {
         "title": endpoint.contract.model,
         "version": endpoint.champion.version,
-        "description": service.doc.partition("\n\n")[0],
+        "description": _ABOUT.format(model=endpoint.contract.model),
     }
+    for path, words in _PROBES.items():
+        document["paths"][path]["get"]["description"] = words
     schemas = document["components"]["schemas"]
     schemas["PredictColumnsRequest"] = _columns(endpoint.wire)
     schemas["Refusal"] = _ERROR

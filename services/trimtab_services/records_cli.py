@@ -35,7 +35,9 @@ class NotErasedYetError(TrimtabError):
         )
 
 
-@click.command(epilog="Example: trimtab erase late-arrival --key order-7")
+@click.command(
+    epilog="Example: trimtab erase late-arrival --key order-7. Exit code 3: nothing was found."
+)
 @click.argument("model")
 @click.option("--key", help="Whose: the key that its requests and labels came with.")
 @click.option("--prediction-id", help="Or one prediction alone, by the id in its answer.")
@@ -53,7 +55,7 @@ def erase(settings: "Settings", model: str, key: str | None, prediction_id: str 
     from trimtab.adapters.opening import open_clock, open_database, open_log, open_upkeep
     from trimtab.records.erasures import Erasure
 
-    from .erasing import Eraser, ask
+    from .erasing import NOTHING, Eraser, ask
     from .label_inbox import Inbox
     from .label_taking import LabelTaker
 
@@ -61,16 +63,14 @@ def erase(settings: "Settings", model: str, key: str | None, prediction_id: str 
     if not (key or prediction_id) or (key and prediction_id):
         raise SettingsError("say whose records: either --key or --prediction-id")
     clock = open_clock(settings)
-    path = ask(
-        settings,
-        Erasure(
-            model=model,
-            key=key,
-            prediction_id=prediction_id,
-            asked_at=clock.now(),
-            actor=person(),
-        ),
+    erasure = Erasure(
+        model=model,
+        key=key,
+        prediction_id=prediction_id,
+        asked_at=clock.now(),
+        actor=person(),
     )
+    path = ask(settings, erasure)
     database, upkeep = open_database(settings), open_upkeep(settings)
     eraser = Eraser(settings=settings, database=database, upkeep=upkeep, clock=clock)
     inbox, log = Inbox(settings.home.labels(model)), open_log(settings)
@@ -82,7 +82,11 @@ def erase(settings: "Settings", model: str, key: str | None, prediction_id: str 
             if time.monotonic() > deadline:
                 raise NotErasedYetError
             time.sleep(_POLL_SECONDS)
-    console.print(f"Erased from the records of {model}; the ledger says what was found.")
+    told = eraser.told(erasure)
+    if NOTHING in told:
+        console.print(f"Nothing of this subject is in the records of {model}.")
+        raise SystemExit(ExitCode.REFUSED)
+    console.print(f"Erased from the records of {model}: {', '.join(told[1:])}.", markup=False)
 
 
 @click.command(epilog="Example: trimtab quarantine late-arrival --retry. Exit code 3: some stay.")

@@ -121,6 +121,8 @@ def expire(
     now = clock.now()
     before = (now - retention).replace(hour=0, minute=0, second=0, microsecond=0)
     removed = upkeep.expire(model, before)
+    with database.transaction() as stores:
+        stores.sums.forget(model, before)
     if removed.rows == 0:
         return
     entry = LedgerEntry(

@@ -42,6 +42,8 @@ _TYPES: dict[ColumnType, Any] = {
     ColumnType.STRING: Annotated[str, Field(max_length=LONGEST_TEXT)],
     ColumnType.DATETIME: Moment,
 }
+_KEYS = "One a row, or none: what a label will name later, and whom a canary keeps to one version."
+_TIMES = "One a row, or none: when it happened, where that is not now; windows go by it."
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ class Wire:
     def judge(self, body: bytes) -> Asked:
         """Read a request body by the letter of the description. Raises BadRequestError."""
         columnar = _is_columnar(body)
+        if columnar is None:
+            raise _TWO_FORMS
         try:
             asked: Any = self.request.model_validate_json(self._named(body) if columnar else body)
         except ValidationError as error:
@@ -137,9 +141,15 @@ class Wire:
         """What a request may say besides its rows."""
         name = Annotated[str, Field(max_length=LONGEST_NAME)]
         return {
-            "keys": (Annotated[list[name], self._many], Field(default_factory=list)),
-            "times": (Annotated[list[Moment], self._many], Field(default_factory=list)),
-            "source": (name, ""),
+            "keys": (
+                Annotated[list[name], self._many],
+                Field(default_factory=list, description=_KEYS),
+            ),
+            "times": (
+                Annotated[list[Moment], self._many],
+                Field(default_factory=list, description=_TIMES),
+            ),
+            "source": (name, Field(default="", description="Who asks, for the inference log.")),
         }
 
     @property
@@ -170,14 +180,21 @@ class Wire:
         return to_json({"rows": rows, **about}, inf_nan_mode="constants")
 
 
-def _is_columnar(body: bytes) -> bool:
+_TWO_FORMS = BadRequestError(
+    "Rows come in one form: either `rows`, or `columns` and `data`.",
+    [("rows", "must not stand beside columns or data")],
+)
+
+
+def _is_columnar(body: bytes) -> bool | None:
+    """Tell whether columns are named once; None where rows come in both forms."""
     try:
         given = from_json(body)
     except ValueError:
         return False
-    return (
-        isinstance(given, dict) and "rows" not in given and bool({"columns", "data"} & set(given))
-    )
+    if not isinstance(given, dict) or not {"columns", "data"} & set(given):
+        return False
+    return None if "rows" in given else True
 
 
 def _unlike(given: Sequence[str], wanted: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -155,6 +155,7 @@ class Lab:
     traffic = staticmethod(traffic)
     truth = staticmethod(truth)
     make_reference = staticmethod(make_reference)
+    log_table = staticmethod(log_table)
 
 
 @dataclass

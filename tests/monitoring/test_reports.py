@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,10 @@ from click.testing import CliRunner, Result
 from trimtab.adapters.sql import open_database
 from trimtab.cli import console
 from trimtab.errors import SettingsError
+from trimtab.policy.summaries import Readings
 from trimtab.records.verdicts import Verdict, VerdictKind
-from trimtab_monitoring import past_rows
 from trimtab_monitoring.details import as_document, details_of
-from trimtab_monitoring.past_rows import read_past, stretches
+from trimtab_monitoring.report import make_report
 from trimtab_monitoring.report_cli import find, report
 from trimtab_monitoring.version_notes import figures_of
 
@@ -115,28 +115,23 @@ def test_a_registry_that_fails_in_any_way_costs_the_report_and_not_the_verdict(
     assert "the run was deleted" in caplog.text
 
 
-def test_a_past_window_is_read_in_bounds_and_from_everywhere_in_it(
-    world: World, lab: Lab, monkeypatch: pytest.MonkeyPatch
+def test_a_past_window_is_drawn_from_the_log_and_without_its_rows_only_told(
+    world: World, lab: Lab
 ) -> None:
     verdict = drifted(world, lab)
     _, watched = world.watch.versions.get("late", "1")
-    monkeypatch.setattr(past_rows, "MOST_ROWS", 100)
 
-    parts = list(stretches(verdict.window, verdict.rows))
-    some = read_past(world.inference_log, watched, verdict)["wind"]
-
-    assert parts[0][0] == verdict.window.start
-    assert all(end <= start for (_, end), (start, _) in pairwise(parts))
-    assert verdict.window.start + 0.9 * lab.week < parts[-1][0] < verdict.window.end
-    assert 80 <= len(some.values) <= 120  # type: ignore[union-attr]
-
-
-def test_a_past_window_whose_rows_have_expired_has_nothing_to_draw(world: World, lab: Lab) -> None:
-    verdict = drifted(world, lab)
-    _, watched = world.watch.versions.get("late", "1")
+    there = make_report(watched, verdict, sample(world, verdict), None)
     world.inference_log.expire("late", verdict.window.end)
+    gone = make_report(watched, verdict, sample(world, verdict), None)
 
-    assert read_past(world.inference_log, watched, verdict) == {}
+    assert there.json is not None
+    assert gone.json is None
+    assert "There are no pictures: the rows are no longer in the log." in gone.page
+
+
+def sample(world: World, verdict: Verdict) -> Mapping[str, Readings]:
+    return world.watch.adding_up.sample(verdict.version, verdict.window)
 
 
 @pytest.fixture

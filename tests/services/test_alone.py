@@ -51,6 +51,8 @@ def test_a_port_that_is_taken_is_said(refusal: Any, shelf: Any) -> None:
         ({"TRIMTAB_API_KEY": " "}, "TRIMTAB_API_KEY is blank"),
         ({"BENTOML_PORT": "0"}, "BENTOML_PORT: "),
         ({"TRIMTAB_API_KEYS_FILE": "/no/such/file"}, "/no/such/file"),
+        ({"TRIMTAB_SPOOL": "/no", "TRIMTAB_CAPTURE_HASH": '["class"]'}, "TRIMTAB_CAPTURE_KEY"),
+        ({"TRIMTAB_SPOOL": "/no", "TRIMTAB_CAPTURE_DROP": '["clas"]'}, "did you mean 'class'"),
     ],
 )
 def test_a_wrong_environment_is_said_without_its_values(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,8 @@ from trimtab.cli.group import trimtab as command
 from trimtab.records.erasures import Erasure, Subject
 from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
+from trimtab.records.sums import Stretch, WindowSums
+from trimtab.records.windows import Window
 from trimtab.settings import Environment, Settings, load
 from trimtab_services.captured import CapturedRequest, encode
 from trimtab_services.erasing import Eraser, ask, asked, is_held
@@ -116,6 +118,15 @@ def label(place: Place, *keys: str) -> None:
         stores.labels.put(MODEL, labels)
 
 
+def add_up(database: SqlDatabase) -> None:
+    """Keep sums of the hour of the requests, and of the year 2100."""
+    with database.transaction() as stores:
+        for start in (NOON, datetime(2100, 1, 1, tzinfo=UTC)):
+            hour = Window(start, start + timedelta(hours=1))
+            sums = WindowSums(rows=1)
+            stores.sums.put(Stretch(model=MODEL, version="1", window=hour, sums=sums))
+
+
 def test_a_subject_leaves_everything_and_the_ledger_says_so_without_its_name(place: Place) -> None:
     with closing(SegmentWriter(place.spool)) as writer:
         writer.append(*request(1, ANNA, BEN))
@@ -125,12 +136,14 @@ def test_a_subject_leaves_everything_and_the_ledger_says_so_without_its_name(pla
         late.ship()
         late.ship()
     label(place, ANNA, BEN)
+    add_up(place.database)
     assert place.eraser.erase(place.ask())
 
     assert place.keys() == [BEN, BEN]
     assert set(place.names(ANNA)) <= {"trimtab.db-wal"}  # which SQLite writes over in time
     with place.database.transaction() as stores:
         assert list(stores.labels.get(MODEL, [ANNA, BEN])) == [BEN]
+        assert stores.sums.through(MODEL) is None
     (entry,) = place.entries()
     assert (entry.event, entry.actor) == ("subject erased", "somebody")
     assert entry.reasons[1:] == (
@@ -248,6 +261,27 @@ def test_hashed_keys_are_found_by_the_name_they_came_with(tmp_path: Path) -> Non
     assert found.rows["key"].tolist() == [BEN]
 
 
+def test_the_command_says_what_it_found_and_when_there_is_nothing(tmp_path: Path) -> None:
+    settings = make(tmp_path)
+    open_database(settings.database_url).close()
+    with closing(SegmentWriter(settings.home.spool(MODEL))) as writer:
+        writer.append(*request(1, ANNA, BEN))
+    put_contract(settings.home.bento(MODEL, "1"))
+
+    def erase(key: str) -> tuple[int, str]:
+        done = CliRunner().invoke(
+            command, ["erase", MODEL, "--key", key, "--project", str(tmp_path)],
+            env={"TRIMTAB_HOME": str(tmp_path / "home")},
+        )  # fmt: skip
+        return done.exit_code, " ".join(done.output.split())
+
+    code, said = erase(ANNA)
+    assert (code, "1 rows in 1 files of the inference log" in said) == (0, True), said
+    for key in (ANNA, "nobody"):
+        assert erase(key) == (3, f"Nothing of this subject is in the records of {MODEL}.")
+    assert erase(BEN)[0] == 0
+
+
 def test_the_command_wants_one_subject(tmp_path: Path) -> None:
     make(tmp_path)
     for options in ([], ["--key", "a", "--prediction-id", "b"]):
@@ -264,12 +298,14 @@ def test_old_rows_expire_by_whole_days_and_the_ledger_says_so(tmp_path: Path) ->
         writer.append(*request(1, ANNA, BEN))
     with closing(Shipper(spool, MODEL, log, contract_of)) as shipper:
         shipper.ship()
+    add_up(database)
     for _ in range(2):
         expire(settings, MODEL, database, upkeep, SystemClock())
 
     assert log.read(MODEL, "1") is None
     with database.transaction() as stores:
         (entry,) = stores.ledger.entries(MODEL)
+        assert stores.sums.forget(MODEL) == 1
     assert entry.event == "rows expired"
     assert entry.reasons[0] == "2 rows in 1 files of the inference log"
     database.close()

@@ -155,6 +155,14 @@ def test_what_is_no_request_is_refused(text: bytes) -> None:
     assert refused(text).error
 
 
+@pytest.mark.parametrize("other", [b'"columns": []', b'"data": [[]]', b'"columns": 1, "data": 2'])
+def test_rows_in_two_forms_are_told_to_choose_one(other: bytes) -> None:
+    with pytest.raises(BadRequestError, match="one form: either `rows`, or `columns`") as caught:
+        WIRE.read(b'{"rows": [], %b}' % other)
+
+    assert [name for name, _ in caught.value.fields] == ["rows"]
+
+
 def test_more_rows_than_agreed_are_refused() -> None:
     assert refused(body(*[a_row()] * 4)).fields[0][0] == "rows"
 

@@ -7,10 +7,11 @@ file's, so that a reader of one week opens the files of that week alone.
 
 import functools
 import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +25,7 @@ from trimtab.records.slices import logged_rows
 from .durable_files import make_folder, write_durably
 from .log_folder import LogFile, LogFolder, file_name
 from .log_merging import parts_of
+from .log_scanning import Part, count_rows, micros, sample_rows, scan_rows
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = pa.timestamp("us", tz="UTC")
@@ -31,6 +33,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _NAMES = pa.schema([("key", pa.string()), ("prediction_id", pa.string())])
 _FILES = 32  # looked at in one go
 _READS = 20  # a file that was merged away while it was read is found in its new place
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +99,57 @@ class ParquetLog:
         self, model: str, version: str, start: datetime | None = None, end: datetime | None = None
     ) -> LoggedRows | None:
         """Read rows of one version by event time; None when there are none."""
-        low = -(2**63) if start is None else _micros(start)
-        high = 2**63 - 1 if end is None else _micros(end)
-        for attempt in range(_READS):
-            files = self._folder.files(model, version)
-            paths = sorted(f.path for f in files if f.first < high and f.last >= low)
+
+        def work(paths: Sequence[str]) -> LoggedRows | None:
             if not paths:
                 return None
-            try:
-                table = ds.dataset(paths).to_table(filter=_between(start, end))
-            except FileNotFoundError:
-                continue
-            except (OSError, pa.ArrowInvalid):  # rewritten between a look and the next, or damaged
-                if attempt > 1:
-                    raise
-                continue
+            table = ds.dataset(list(paths)).to_table(filter=_between(start, end))
             versions = pa.repeat(pa.scalar(version), table.num_rows)
             return logged_rows(table.add_column(2, "version", versions))
-        raise FileNotFoundError(f"{self._folder.model(model)} changes faster than it can be read")
+
+        return self._on_files(model, version, start, end, work)
+
+    def count(self, model: str, version: str, edges: Sequence[datetime]) -> Sequence[int]:
+        """Count the rows, refusals included, from each of these event times up to the next."""
+
+        def work(paths: Sequence[str]) -> Sequence[int]:
+            return count_rows(paths, edges)
+
+        return self._on_files(model, version, edges[0], edges[-1], work)
+
+    def scan(
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        work: Callable[[Iterator[LoggedRows]], Result],
+        *,
+        columns: Sequence[str] | None = None,
+    ) -> Result:
+        """Give rows to `work` in batches; it is called again when files were merged meanwhile."""
+
+        def on_files(paths: Sequence[str]) -> Result:
+            return work(scan_rows(Part(paths=paths, start=start, end=end), columns))
+
+        return self._on_files(model, version, start, end, on_files)
+
+    def sample(
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        rows: int,
+        *,
+        columns: Sequence[str] | None = None,
+    ) -> LoggedRows | None:
+        """Read so many answered rows, evenly spaced in their order in time; None without any."""
+
+        def work(paths: Sequence[str]) -> LoggedRows | None:
+            return sample_rows(Part(paths=paths, start=start, end=end), rows, columns)
+
+        return self._on_files(model, version, start, end, work)
 
     def first_time(self, model: str) -> datetime | None:
         """Give the earliest event time in the log."""
@@ -142,6 +178,28 @@ class ParquetLog:
                 continue
         raise FileNotFoundError(f"{self._folder.model(model)} changes faster than it can be read")
 
+    def _on_files(
+        self,
+        model: str,
+        version: str,
+        start: datetime | None,
+        end: datetime | None,
+        work: Callable[[Sequence[str]], Result],
+    ) -> Result:
+        """Work on the files that overlap with a slice; again from the start when they moved."""
+        low = -(2**63) if start is None else micros(start)
+        high = 2**63 - 1 if end is None else micros(end)
+        for attempt in range(_READS):
+            files = self._folder.files(model, version)
+            try:
+                return work(sorted(f.path for f in files if f.first < high and f.last >= low))
+            except FileNotFoundError:
+                continue
+            except (OSError, pa.ArrowInvalid):  # rewritten between a look and the next, or damaged
+                if attempt > 1:
+                    raise
+        raise FileNotFoundError(f"{self._folder.model(model)} changes faster than it can be read")
+
     def _names(self, file: LogFile) -> Sequence[str]:
         if not file.is_merged:
             return [file.name]
@@ -167,10 +225,6 @@ def _span(rows: pa.Table) -> tuple[int, int]:
     if not times["min"].is_valid:
         return 1, 0  # no row, and no window overlaps with it
     return times["min"].value, times["max"].value
-
-
-def _micros(time: datetime) -> int:
-    return (time - _EPOCH) // _MICROSECOND
 
 
 def _between(start: datetime | None, end: datetime | None) -> pc.Expression | None:

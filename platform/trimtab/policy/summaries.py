@@ -59,7 +59,7 @@ class ColumnCounts:
 
     counts: Counts
     unseen: int
-    """Rows with a category that the reference lacks, or a number out of its range."""
+    """Rows with a category that the reference does not list, or a number out of its range."""
     far: int
     """Rows with a number beyond the range widened on each side by its own width."""
     unreadable: int
@@ -217,12 +217,10 @@ def count(summary: ColumnSummary, readings: Readings) -> ColumnCounts:
         case Texts(codes=codes):
             used = np.bincount(codes[codes >= 0], minlength=len(readings.names))
             known = set(summary.categories)
-            pooled = summary.counts[-1]  # the reference has more categories than it lists
-            strange = sum(
+            strange = (
                 int(n) for n, name in zip(used, readings.names, strict=True) if name not in known
             )
-            expected = round(pooled / max(1, summary.rows) * len(codes))
-            unseen, far = max(0, strange - expected), 0
+            unseen, far = sum(strange), 0
             constant = int(used.sum()) > 1 and int(np.count_nonzero(used)) == 1
     unreadable = readings.unreadable if isinstance(readings, Numbers) else 0
     return ColumnCounts(

@@ -1,8 +1,8 @@
 """The inference log: every request that an endpoint answered or refused."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from trimtab.records.erasures import Removed, Subject
 
@@ -10,6 +10,9 @@ if TYPE_CHECKING:  # ports are imported by every verb; Arrow and pandas cost a s
     import pyarrow as pa
 
     from trimtab.records.logged import LoggedRows
+
+
+Result = TypeVar("Result")
 
 
 class InferenceLog(Protocol):
@@ -27,6 +30,41 @@ class InferenceLog(Protocol):
         self, model: str, version: str, start: datetime | None = None, end: datetime | None = None
     ) -> "LoggedRows | None":
         """Read rows of one version by event time, in that order; None when there are none."""
+        ...
+
+    def count(self, model: str, version: str, edges: Sequence[datetime]) -> Sequence[int]:
+        """Count the rows, refusals included, from each of these event times up to the next."""
+        ...
+
+    def scan(
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        work: "Callable[[Iterator[LoggedRows]], Result]",
+        *,
+        columns: Sequence[str] | None = None,
+    ) -> Result:
+        """Give rows to `work` in batches of a bounded length, in no order, and give what it makes.
+
+        Files that are merged meanwhile make it begin again: `work` may be called more than once,
+        and must keep nothing of a call that did not end. `columns` are those of `log_schema` that
+        are needed; the others are left unread.
+        """
+        ...
+
+    def sample(
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        rows: int,
+        *,
+        columns: Sequence[str] | None = None,
+    ) -> "LoggedRows | None":
+        """Read so many answered rows, evenly spaced in their order in time; None without any."""
         ...
 
     def first_time(self, model: str) -> datetime | None:

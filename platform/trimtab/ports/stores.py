@@ -12,9 +12,11 @@ from trimtab.records.keys import ApiKey
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RetrainRequest
+from trimtab.records.sums import Stretch
 from trimtab.records.tallies import Evidence
 from trimtab.records.trials import Trial
 from trimtab.records.verdicts import Verdict
+from trimtab.records.windows import Window
 
 from .labels import LabelFiles, Labels, LabelSearch
 
@@ -129,6 +131,26 @@ class Verdicts(Protocol):
 
     def at(self, model: str, moment: datetime) -> Sequence[Verdict]:
         """List the verdicts of the windows that hold a moment, the newest version first."""
+        ...
+
+
+class Sums(Protocol):
+    """What versions were asked and answered, added up, stretch of time by stretch of time."""
+
+    def put(self, stretch: Stretch) -> None:
+        """Write a stretch in place of all of the version that overlap with it."""
+        ...
+
+    def within(self, model: str, version: str, window: Window) -> Sequence[Stretch]:
+        """List the stretches of a version that lie within a window, in their order."""
+        ...
+
+    def through(self, model: str) -> datetime | None:
+        """Tell where the newest stretch of any version ends; None when there is none."""
+        ...
+
+    def forget(self, model: str, before: datetime | None = None) -> int:
+        """Remove the stretches that begin before a moment, or all of them; count them."""
         ...
 
 
@@ -264,6 +286,11 @@ class Stores(Protocol):
     @property
     def verdicts(self) -> Verdicts:
         """What was concluded."""
+        ...
+
+    @property
+    def sums(self) -> Sums:
+        """What was asked and answered, added up."""
         ...
 
     @property

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from .windows import Window
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnSums:
@@ -10,7 +12,7 @@ class ColumnSums:
     counts: tuple[int, ...]
     """Rows in each bin of the reference, and behind them the rows without a value."""
     unseen: int = 0
-    """Rows with a category that the reference lacks, or a number out of its range."""
+    """Rows with a category that the reference does not list, or a number out of its range."""
     far: int = 0
     """Rows with a number beyond the range widened on each side by its own width."""
     unreadable: int = 0
@@ -52,3 +54,22 @@ class WindowSums:
     """Rows in each part of the reference's season."""
     hashes: dict[int, int] = field(default_factory=dict)
     """Rows by the hash of their inputs, of the smallest hashes only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """What a version was asked and answered in a stretch of event time, added up."""
+
+    model: str
+    version: str
+    window: Window
+    """The stretch; a whole window once that is judged."""
+    sums: WindowSums
+    """Of the answered rows."""
+    refused: int = 0
+    """Requests that were answered with an error."""
+
+    @property
+    def logged(self) -> int:
+        """How many rows of the inference log it was read from: with more, some came later."""
+        return self.sums.rows + self.refused

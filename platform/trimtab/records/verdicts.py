@@ -114,6 +114,8 @@ class Verdict:
     refused: int
     """Requests of the window that were answered with an error."""
     judged_at: datetime
+    late: int = 0
+    """Rows that came after the window was judged, and are not in it."""
     report: str | None = None
     """Path of the Evidently report among the artifacts of the version's run."""
     evidence: Evidence = field(default_factory=Evidence)

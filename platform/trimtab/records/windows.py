@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
+_STRETCHES = (24, 12, 8, 6, 5, 4, 3, 2)
+_SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 5, tzinfo=UTC)  # a Monday, so that weekly windows start on Mondays
 
 
@@ -22,6 +25,18 @@ class Window:
         """
         start = _EPOCH + (moment - _EPOCH) // length * length
         return cls(start, start + length)
+
+    def stretches(self) -> "list[Window]":
+        """Cut the window into as many equal parts of whole seconds as it has, 24 at most.
+
+        >>> day = Window.around(datetime(2013, 4, 3, 12, tzinfo=UTC), timedelta(days=1))
+        >>> len(day.stretches()), str(day.stretches()[1])
+        (24, '2013-04-03 01:00 to 2013-04-03 02:00')
+        """
+        length = self.end - self.start
+        parts = next((n for n in _STRETCHES if length % (n * _SECOND) == timedelta(0)), 1)
+        edges = [self.start + i * (length // parts) for i in range(parts)] + [self.end]
+        return [Window(start, end) for start, end in pairwise(edges)]
 
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end

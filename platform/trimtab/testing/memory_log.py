@@ -1,15 +1,18 @@
 """An inference log in memory."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
-from itertools import chain
+from itertools import chain, pairwise
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from trimtab.records.erasures import Removed, Subject
 from trimtab.records.logged import LoggedRows
-from trimtab.records.slices import logged_rows
+from trimtab.records.slices import FIRST_ERROR, evenly, logged_rows
+
+Result = TypeVar("Result")
 
 
 class MemoryLog:
@@ -30,6 +33,51 @@ class MemoryLog:
         self, model: str, version: str, start: datetime | None = None, end: datetime | None = None
     ) -> LoggedRows | None:
         """Read rows of one version by event time; None when there are none."""
+        table = self._table(model, version, start, end)
+        return None if table is None else logged_rows(table)
+
+    def count(self, model: str, version: str, edges: Sequence[datetime]) -> Sequence[int]:
+        """Count the rows, refusals included, from each of these event times up to the next."""
+        tables = [self._table(model, version, *pair) for pair in pairwise(edges)]
+        return [0 if table is None else table.num_rows for table in tables]
+
+    def scan(
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        work: Callable[[Iterator[LoggedRows]], Result],
+        *,
+        columns: Sequence[str] | None = None,
+    ) -> Result:
+        """Give rows to `work`, those of each part by themselves."""
+        table = self._table(model, version, start, end)
+        batches = [] if table is None else table.to_batches()
+        tables = [pa.Table.from_batches([batch]) for batch in batches]
+        found = (logged_rows(_only(t, columns)) for t in tables)
+        return work(logged for logged in found if logged is not None)
+
+    def sample(
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        rows: int,
+        *,
+        columns: Sequence[str] | None = None,
+    ) -> LoggedRows | None:
+        """Read so many answered rows, evenly spaced in their order in time; None without any."""
+        table = self._table(model, version, start, end)
+        if table is None:
+            return None
+        answered = table.filter(pc.less(table["status"], FIRST_ERROR)).sort_by("time")
+        return logged_rows(_only(answered, columns).take(evenly(answered.num_rows, rows)))
+
+    def _table(
+        self, model: str, version: str, start: datetime | None, end: datetime | None
+    ) -> pa.Table | None:
         tables = [rows for of, rows in self._parts.get(model, {}).values() if of == version]
         if not tables:
             return None
@@ -38,7 +86,7 @@ class MemoryLog:
             table = table.filter(pc.greater_equal(table["time"], _moment(start)))
         if end is not None:
             table = table.filter(pc.less(table["time"], _moment(end)))
-        return logged_rows(table)
+        return table
 
     def first_time(self, model: str) -> datetime | None:
         """Give the earliest event time in the log."""
@@ -80,6 +128,12 @@ class MemoryLog:
             gone = table.num_rows - left.num_rows
             rows, files = rows + gone, files + bool(gone)
         return Removed(rows=rows, files=files)
+
+
+def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+    if columns is None:
+        return table
+    return table.select(list(dict.fromkeys(["time", "status", *columns])))
 
 
 def _moment(time: datetime) -> pa.Scalar:

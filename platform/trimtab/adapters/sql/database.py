@@ -20,6 +20,7 @@ from .ledger import SqlLedger, SqlPromotions
 from .migrating import migrate
 from .outbox import SqlEndpoints, SqlOutbox
 from .requests import SqlRetrainRequests
+from .sums import SqlSums
 from .trials import SqlTrials
 from .watching import SqlFalseMarks, SqlIncidents, SqlVerdicts
 
@@ -41,6 +42,7 @@ class SqlStores:
     incidents: SqlIncidents
     false_marks: SqlFalseMarks
     verdicts: SqlVerdicts
+    sums: SqlSums
     labels: SqlLabels
     label_search: SqlLabelSearch
     label_files: SqlLabelFiles
@@ -59,6 +61,7 @@ class SqlStores:
             incidents=SqlIncidents(session),
             false_marks=SqlFalseMarks(session),
             verdicts=SqlVerdicts(session),
+            sums=SqlSums(session),
             labels=SqlLabels(session),
             label_search=SqlLabelSearch(session),
             label_files=SqlLabelFiles(session),

@@ -7,6 +7,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from trimtab.records.incidents import Incident, Observation
 from trimtab.records.keys import KeyScope
+from trimtab.records.sums import WindowSums
 from trimtab.records.tallies import Evidence
 from trimtab.records.verdicts import Verdict
 
@@ -142,6 +143,20 @@ class VerdictRow(Table):
     window_end: Mapped[datetime] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(_NAME)
     verdict: Mapped[Verdict] = mapped_column(Document(Verdict))
+
+
+class StretchRow(Table):
+    """A stretch of a version's traffic, added up."""
+
+    __tablename__ = "sums"
+    __table_args__ = (Index("sums_through", "model", "stretch_end"),)
+
+    model: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    version: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    stretch_start: Mapped[datetime] = mapped_column(primary_key=True)
+    stretch_end: Mapped[datetime]
+    refused: Mapped[int]
+    sums: Mapped[WindowSums] = mapped_column(Document(WindowSums))
 
 
 class TrialRow(Table):

@@ -129,7 +129,7 @@ def _column(summary: ColumnSummary, readings: Readings) -> ColumnSums:
 def _range(readings: Readings) -> tuple[float, float] | tuple[str, str] | tuple[None, None]:
     match readings:
         case Numbers(values=values):
-            present = values[~np.isnan(values)]
+            present = np.nan_to_num(values[~np.isnan(values)])  # JSON knows no infinity
             return (float(present.min()), float(present.max())) if present.size else (None, None)
         case Texts(codes=codes, names=names):
             used = [names[code] for code in np.unique(codes[codes >= 0])]

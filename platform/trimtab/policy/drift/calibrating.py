@@ -17,7 +17,7 @@ _KNOWN = 1e6
 _BELIEVED = 3.0  # exceedances of the tail believed in, added to those that were seen
 _LIGHTER = 0.75  # how much of a heavy tail is left in windows of twice the rows
 _MOST_BELIEVED = 2.0  # times the windows: beyond that the tails are not known as well
-_CAREFUL = 8  # so many windows leave the limit itself half unknown
+_CAREFUL = 24  # so many windows leave the limit itself half unknown
 _LONGEST = 0.95
 _POOLED = 10.0  # windows that the autocorrelation of all checks counts for, in that of one
 

@@ -6,33 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trimtab.policy.distance import distance_of_counts, jensen_shannon
-from trimtab.policy.summaries import Floats
-from trimtab.records.checks import Check, CheckKind
 from trimtab.records.evidence import Evidence
 from trimtab.records.reference import TOGETHER, ColumnSummary, Reference
 from trimtab.records.schema import ColumnType
 from trimtab.records.sums import ColumnSums, WindowSums
 from trimtab.records.verdicts import Finding, FindingKind, VerdictKind
 
-from .adding import pairs_of, repeated
-from .asking import AT_ONCE
+from .adding import repeated
 from .broken import Sample, what_is_broken
-from .calibrating import norm_of
-from .evidence import add_up, carried, kept, p_values_of
-from .figures import Scoring, scoring_of
-from .observing import Counted, Observed, observe
-from .p_values import Kinds, p_values, standard_scores
+from .measuring import Measured, clearest, measure
 
-_NEGLIGIBLE = {
-    CheckKind.LOCATION: 0.05,
-    CheckKind.SPREAD: 0.05,
-    CheckKind.CORRELATION: 0.05,
-    CheckKind.FIT: 0.03,
-    CheckKind.MISSING: 0.005,
-    CheckKind.UNSEEN: 0.002,
-}
-"""Effects that are of no consequence, however sure they are: huge windows show the smallest."""
-_NEGLIGIBLE_LASTING = 0.02  # standard deviations
 _REPEATED = 0.2
 """More rows than this, above what training windows had, that repeat another are broken data."""
 _FEW = 30  # rows with a value, without which a column cannot be judged
@@ -47,21 +30,6 @@ class Judged:
     kind: VerdictKind
     findings: tuple[Finding, ...]
     evidence: Evidence
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Measured:
-    """All checks of one window."""
-
-    checks: tuple[Check, ...]
-    scorings: Mapping[str, Scoring]
-    observed: Observed
-    found: Floats
-    limits: Floats
-    lasting: Floats
-    lasting_limits: Floats
-    effects: Floats
-    usual: Mapping[str, float]
 
 
 def judge(
@@ -83,22 +51,42 @@ def judge(
     false; `withheld` says of columns why they are not captured: nobody can judge those.
     """
     before, withheld = before or Evidence(), withheld or {}
+    sums = _without_the_unlisted(reference, sums, withheld)
     if sums.rows < reference.rows_needed:
         return Judged(
             kind=VerdictKind.NOT_ENOUGH_ROWS,
             findings=tuple(_too_few(reference, s, sums) for s in reference.columns),
             evidence=before,
         )
-    measured, evidence = _measure(reference, sums, before, sensitivity or {})
+    measured, evidence = measure(reference, sums, before, sensitivity or {})
     found = [
         _column(reference, summary, types, sums, sample, measured, previous, withheld)
         for summary in reference.columns
     ]
-    found += [*_together(measured), *_repeats(reference, sums)]
+    if not any(finding.kind is FindingKind.BROKEN for finding in found):
+        found += _repeats(reference, sums)  # rows that lack a column look alike
+    found += _together(measured)
     found = [replace(f, sensitivity=(sensitivity or {}).get(f.column, 1.0)) for f in found]
     kind = kind_of(found)
     is_clean = kind is not VerdictKind.BROKEN_DATA
     return Judged(kind=kind, findings=tuple(found), evidence=evidence if is_clean else before)
+
+
+def _without_the_unlisted(
+    reference: Reference, sums: WindowSums, withheld: Mapping[str, str]
+) -> WindowSums:
+    """Leave out what is not captured, and of unseen values as many as training did not list.
+
+    The reference of a column with very many categories lists the frequent ones only.
+    """
+    summaries = {s.name: s for s in reference.columns if s.name not in withheld}
+    columns = {name: c for name, c in sums.columns.items() if name in summaries}
+    for name, column in columns.items():
+        summary = summaries[name]
+        if not summary.is_numeric and summary.counts[-1]:
+            expected = round(summary.counts[-1] / max(1, summary.rows) * column.rows)
+            columns[name] = replace(column, unseen=max(0, column.unseen - expected))
+    return replace(sums, columns=columns)
 
 
 def kind_of(found: Sequence[Finding]) -> VerdictKind:
@@ -109,75 +97,6 @@ def kind_of(found: Sequence[Finding]) -> VerdictKind:
     if FindingKind.DRIFTED in kinds:
         return VerdictKind.DRIFT
     return VerdictKind.STABLE if FindingKind.STABLE in kinds else VerdictKind.NOT_ENOUGH_ROWS
-
-
-def _measure(
-    reference: Reference, sums: WindowSums, before: Evidence, sensitivity: Mapping[str, float]
-) -> tuple[_Measured, Evidence]:
-    checks = reference.checks
-    scorings = {summary.name: scoring_of(summary) for summary in reference.columns}
-    counted = _as_counted(checks, sums)
-    observed = observe(checks, scorings, counted)
-    calibration = reference.calibration_at(sums.rows)
-    kinds, norm = Kinds.of(checks), norm_of(calibration, reference.rows)
-    found = p_values(kinds, observed, norm)
-    clear = _without_the_negligible(kinds, observed)
-    scores = standard_scores(kinds, clear, p_values(kinds, clear, norm))[0]
-    shares = np.array([c.weight * _sensitivity(c, sensitivity) for c in checks])
-    lasting_limits = (1 - AT_ONCE) * reference.false_alarms * shares
-    carried_on = add_up(carried(before, checks), scores, checks, calibration, lasting_limits)
-    measured = _Measured(
-        checks=checks,
-        scorings=scorings,
-        observed=observed,
-        found=found[0],
-        limits=calibration.limit * shares,
-        lasting=p_values_of(carried_on),
-        lasting_limits=lasting_limits,
-        effects=_effects(kinds, observed, checks),
-        usual={n: _usual(s, counted.mixes) for n, s in scorings.items()},
-    )
-    return measured, kept(before.windows + 1, carried_on)
-
-
-def _usual(scoring: Scoring, mixes: Floats) -> float:
-    seasonal = len(scoring.expected) > 1
-    return float((mixes @ scoring.expected if seasonal else scoring.expected)[0, -1])
-
-
-def _sensitivity(check: Check, known: Mapping[str, float]) -> float:
-    names = (check.column, check.other, TOGETHER) if check.other else (check.column,)
-    return min([1.0, *(known.get(name, 1.0) for name in names)])
-
-
-def _as_counted(checks: tuple[Check, ...], sums: WindowSums) -> Counted:
-    pairs = pairs_of(checks)
-    expected = np.array([check.expected for check in pairs])
-    scale = np.array([check.scale for check in pairs])
-    products = (np.array(sums.products) - sums.rows * expected) / scale
-    seasons = np.array([sums.seasons], dtype=float)
-    return Counted(
-        columns={name: np.array([column.counts]) for name, column in sums.columns.items()},
-        unseen={name: np.array([float(c.unseen)]) for name, c in sums.columns.items()},
-        mixes=seasons / max(1, sums.rows),
-        products=products[None, :],
-        rows=np.array([float(sums.rows)]),
-    )
-
-
-def _without_the_negligible(kinds: Kinds, observed: Observed) -> Observed:
-    value = observed.value.copy()
-    linear = value[:, kinds.linear]
-    value[:, kinds.linear] = np.sign(linear) * np.maximum(0, np.abs(linear) - _NEGLIGIBLE_LASTING)
-    return replace(observed, value=value)
-
-
-def _effects(kinds: Kinds, observed: Observed, checks: tuple[Check, ...]) -> Floats:
-    """Express what each check shows in its own unit; a fit by its distance, which comes later."""
-    value, rows = observed.value[0], np.maximum(observed.rows[0], 1.0)
-    effects = np.where(kinds.missing | kinds.unseen, value / rows - observed.usual[0], value)
-    scale = np.array([c.scale if c.kind is CheckKind.CORRELATION else 1.0 for c in checks])
-    return np.asarray(np.nan_to_num(effects * scale))
 
 
 def _too_few(reference: Reference, summary: ColumnSummary, sums: WindowSums) -> Finding:
@@ -211,7 +130,7 @@ def _column(
     types: Mapping[str, ColumnType],
     sums: WindowSums,
     sample: Sample,
-    measured: _Measured,
+    measured: Measured,
     previous: WindowSums | None,
     withheld: Mapping[str, str],
 ) -> Finding:
@@ -224,7 +143,7 @@ def _column(
         return _finding(reference, name, sums, FindingKind.BROKEN, note=note)
     at = [i for i, check in enumerate(measured.checks) if check.column == name and not check.other]
     distance = distance_of_counts(summary, np.array(column.counts))
-    finding, moved = _clearest(_finding(reference, name, sums), at, measured, distance)
+    finding, moved = clearest(_finding(reference, name, sums), at, measured, distance)
     finding = replace(finding, distance=distance, since_previous=_since(previous, name, column))
     usual, type_ = measured.usual[name], types[name]
     note = what_is_broken(summary, column, type_, sample, moved=moved, usual=usual)
@@ -250,39 +169,6 @@ def _unmoved(
     return finding
 
 
-def _clearest(
-    finding: Finding, at: Sequence[int], measured: _Measured, distance: float
-) -> tuple[Finding, bool]:
-    """Put the check that says most into a finding, and tell whether it is beyond its limit.
-
-    A check with a negligible effect says less than any other, and is never beyond its limit.
-    """
-    best, ratio = None, -1.0
-    for i in at:
-        kind = measured.checks[i].kind
-        effect = distance if kind is CheckKind.FIT else float(measured.effects[i])
-        over = float(measured.limits[i] / measured.found[i])
-        if abs(effect) < _NEGLIGIBLE[kind]:
-            over = min(over, 1e-3)
-        over = max(over, float(measured.lasting_limits[i] / measured.lasting[i]))
-        if over > ratio:
-            best, ratio = (i, effect), over
-    if best is None:
-        return finding, False
-    i, effect = best
-    shown = replace(
-        finding,
-        check=measured.checks[i].kind,
-        effect=effect,
-        p_value=float(measured.found[i]),
-        limit=float(measured.limits[i]),
-        lasting=float(measured.lasting[i]),
-        lasting_limit=float(measured.lasting_limits[i]),
-        exceeds=ratio,
-    )
-    return shown, ratio > 1
-
-
 def _since(previous: WindowSums | None, name: str, column: ColumnSums) -> float | None:
     there = previous.columns.get(name) if previous is not None else None
     if there is None or len(there.counts) != len(column.counts):
@@ -291,15 +177,15 @@ def _since(previous: WindowSums | None, name: str, column: ColumnSums) -> float 
     return None if np.isnan(found) else found
 
 
-def _together(measured: _Measured) -> list[Finding]:
+def _together(measured: Measured) -> list[Finding]:
     """Say how columns move together; the pair that says most speaks for all."""
     at = [i for i, check in enumerate(measured.checks) if check.other]
     if not at:
         return []
-    shown = {i: _clearest(Finding(column=TOGETHER), [i], measured, 0.0) for i in at}
+    shown = {i: clearest(Finding(column=TOGETHER), [i], measured, 0.0) for i in at}
     most = max(at, key=lambda i: shown[i][0].exceeds)
     finding, moved = shown[most]
-    finding = replace(finding, rows=int(measured.observed.rows[0, most]))
+    finding = replace(finding, rows=int(measured.rows[most]))
     if not moved:
         return [finding]
     pair = measured.checks[most]
@@ -310,7 +196,7 @@ def _together(measured: _Measured) -> list[Finding]:
 def _repeats(reference: Reference, sums: WindowSums) -> list[Finding]:
     share = repeated(sums)
     if any(summary.name not in sums.columns for summary in reference.columns):
-        return []  # rows that differ in what is missing look alike
+        return []
     if share <= reference.repeated + _REPEATED:
         return []
     note = (
