@@ -22,7 +22,8 @@ from trimtab.records.sums import Stretch, WindowSums
 from trimtab.records.windows import Window
 from trimtab.settings import CaptureSettings
 
-from .evaluate import SAMPLED_ROWS, read_frame, sums_of
+from .evaluate import sums_of
+from .past_rows import read_some
 from .quality import (
     COLUMNS,
     ESTIMATED_ROWS,
@@ -104,13 +105,7 @@ class AddingUp:
     def sample(self, version: str, window: Window) -> Mapping[str, Readings]:
         """Read some rows of a window, evenly spaced."""
         _, watched = self.versions.get(self.model, version)
-        logged = self.inference_log.sample(
-            self.model, version, window.start, window.end, SAMPLED_ROWS
-        )
-        if logged is None:
-            return {}
-        frame = frame_of(watched.contract, logged.rows, logged.inputs)
-        return read_frame(watched, frame, logged.rows, self.withheld)
+        return read_some(self.inference_log, self.model, watched, window, withheld=self.withheld)
 
     def quality(
         self, version: str, window: Window, *, before: Quality | None = None

@@ -62,6 +62,8 @@ def measure(
     the log does not hold as they came. With fewer labels than a window needs rows there is no
     measured value: it would prove nothing.
     """
+    if reference.quality is None:
+        return None
     known = known_of(contract, reference, rows, inputs, labels, withheld=withheld)
     chosen = evenly(len(rows), ESTIMATED_ROWS)
     some = (rows.iloc[chosen], inputs.iloc[chosen])

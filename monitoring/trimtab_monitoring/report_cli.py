@@ -45,24 +45,16 @@ def report(
     settings.model(model)
     from trimtab.adapters.opening import open_database, open_log, open_registry
 
-    from .adding_up import AddingUp
+    from .past_rows import read_some
     from .report import make_report
     from .versions import Versions
 
-    database = open_database(settings)
-    with database.transaction() as stores:
+    with open_database(settings).transaction() as stores:
         verdict = find(stores, model, moment.replace(tzinfo=UTC) if moment else None, version)
         endpoint = stores.endpoints.get(model)
     versions = Versions(registry=open_registry(settings), home=settings.home)
     _, watched = versions.get(model, verdict.version)
-    traffic = AddingUp(
-        model=model,
-        capture=settings.model(model).capture,
-        database=database,
-        inference_log=open_log(settings),
-        versions=versions,
-    )
-    readings = traffic.sample(verdict.version, verdict.window)
+    readings = read_some(open_log(settings), model, watched, verdict.window)
     page = output or Path(f"{model}_{verdict.window.start:%Y-%m-%dT%H%M}_{verdict.kind}.html")
     make_report(watched, verdict, readings, endpoint).write(page)
     console.print(f"{verdict.window}: {verdict.kind}. Written: {page}", markup=False)

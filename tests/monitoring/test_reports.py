@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +15,11 @@ from trimtab.adapters import opening
 from trimtab.adapters.sql import open_database
 from trimtab.cli import console
 from trimtab.errors import SettingsError
-from trimtab.policy.summaries import Readings
+from trimtab.policy.summaries import Numbers
 from trimtab.records.verdicts import Verdict, VerdictKind
+from trimtab_monitoring import past_rows
 from trimtab_monitoring.details import as_document, details_of
-from trimtab_monitoring.report import make_report
+from trimtab_monitoring.past_rows import read_some
 from trimtab_monitoring.report_cli import find, report
 from trimtab_monitoring.version_notes import figures_of
 
@@ -116,23 +116,24 @@ def test_a_registry_that_fails_in_any_way_costs_the_report_and_not_the_verdict(
     assert "the run was deleted" in caplog.text
 
 
-def test_a_past_window_is_drawn_from_the_log_and_without_its_rows_only_told(
-    world: World, lab: Lab
+def test_a_past_window_is_read_in_bounds_and_from_everywhere_in_it(
+    world: World, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = drifted(world, lab)
     _, watched = world.watch.versions.get("late", "1")
+    monkeypatch.setattr(past_rows, "SAMPLED_ROWS", 100)
 
-    there = make_report(watched, verdict, sample(world, verdict), None)
+    some = read_some(world.inference_log, "late", watched, verdict.window)
+
+    assert {len(column.values) for column in some.values() if isinstance(column, Numbers)} == {100}
+
+
+def test_a_past_window_whose_rows_have_expired_has_nothing_to_draw(world: World, lab: Lab) -> None:
+    verdict = drifted(world, lab)
+    _, watched = world.watch.versions.get("late", "1")
     world.inference_log.expire("late", verdict.window.end)
-    gone = make_report(watched, verdict, sample(world, verdict), None)
 
-    assert there.json is not None
-    assert gone.json is None
-    assert "There are no pictures: the rows are no longer in the log." in gone.page
-
-
-def sample(world: World, verdict: Verdict) -> Mapping[str, Readings]:
-    return world.watch.adding_up.sample(verdict.version, verdict.window)
+    assert read_some(world.inference_log, "late", watched, verdict.window) == {}
 
 
 @pytest.fixture

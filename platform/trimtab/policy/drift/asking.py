@@ -18,7 +18,7 @@ from .weights import weighted
 
 _MOST_TOGETHER = 25
 """Columns whose correlations are checked: the most important ones, and the output."""
-AT_ONCE = 0.7
+AT_ONCE = 0.8
 """The part of the budget that one window alone may spend; the rest is for evidence over many."""
 
 

@@ -24,6 +24,8 @@ def add_up(
     scores: Floats,
     checks: Sequence[Check],
     calibration: Calibration,
+    *,
+    unsure: Floats,
     limits: Floats,
 ) -> Floats:
     """Carry the sums of one window to the next (checks by ways; `scores` one a check).
@@ -31,14 +33,15 @@ def add_up(
     Cumulative sums of log likelihood ratios against a shift up or down of each size (Page,
     "Continuous inspection schemes", 1954). Scores shrink where windows resemble the one before or
     tails are heavy, so that the ratio stays one; and by what the reference itself is unsure of,
-    because that is the same in every window and would add up for ever. Sums go no higher than is
+    because that is the same in every window and would add up for ever: `unsure` is the part of each
+    score's standard deviation that is the reference's. Sums go no higher than is
     enough for an alarm at the `limits` of the checks, and are halved by the first window after one
     that speaks against it: what is over must not go on alarming.
     """
     memory = np.array([check.memory for check in checks])
     stretch = (1 + memory) / (1 - memory)
-    unsure = _UNSURE * np.sqrt(stretch / calibration.windows)
-    certain = np.sign(scores) * np.maximum(0.0, np.abs(scores) - unsure)
+    given = _UNSURE * unsure * np.sqrt(stretch)
+    certain = np.sign(scores) * np.maximum(0.0, np.abs(scores) - given)
     freedom = np.array(calibration.freedom)
     at_most = freedom / stats.chi2.ppf(_SURE, freedom)  # the variance, with this confidence
     shrunk = certain / np.sqrt(stretch * calibration.tail * at_most)

@@ -18,7 +18,14 @@ from .calibrating import norm_of
 from .evidence import add_up, carried, kept, p_values_of
 from .figures import Scoring, scoring_of
 from .observing import Counted, Observed, observe
-from .p_values import Kinds, p_values, standard_scores
+from .p_values import (
+    Kinds,
+    Norm,
+    growth_of,
+    p_values,
+    standard_scores,
+    variance_of_reference,
+)
 
 _NEGLIGIBLE = {
     CheckKind.LOCATION: 0.05,
@@ -66,7 +73,14 @@ def measure(
     scores = standard_scores(kinds, clear, p_values(kinds, clear, norm))[0]
     shares = np.array([c.weight * _sensitivity(c, sensitivity) for c in checks])
     lasting_limits = (1 - AT_ONCE) * reference.false_alarms * shares
-    carried_on = add_up(carried(before, checks), scores, checks, calibration, lasting_limits)
+    carried_on = add_up(
+        carried(before, checks),
+        scores,
+        checks,
+        calibration,
+        unsure=_unsure(norm, observed.rows[0]),
+        limits=lasting_limits,
+    )
     measured = Measured(
         checks=checks,
         rows=observed.rows[0],
@@ -78,6 +92,12 @@ def measure(
         usual={n: _usual(s, counted.mixes) for n, s in scorings.items()},
     )
     return measured, kept(before.windows + 1, carried_on)
+
+
+def _unsure(norm: Norm, rows: Floats) -> Floats:
+    """Give the part of each figure's standard deviation that is the reference's, 0 to 1."""
+    own, reference = growth_of(norm, rows) / np.maximum(rows, 1.0), variance_of_reference(norm)
+    return np.asarray(np.sqrt(reference / (own + reference)))
 
 
 def _usual(scoring: Scoring, mixes: Floats) -> float:

@@ -66,30 +66,26 @@ class Kinds:
 
 
 def p_values(kinds: Kinds, observed: Observed, norm: Norm) -> Floats:
-    """Give the p-value of each check (across) in each window (down); 1 where there is no figure.
-
-    Variances grow with the design effect, which is that of the norm's windows and no smaller a
-    part of the variance in larger ones: what neighbours share does not average out.
-    """
+    """Give the p-value of each check (across) in each window (down); 1 where there is no figure."""
     shape = observed.value.shape
     inflation, freedom, centre, deviation = (
         np.broadcast_to(array, shape)
         for array in (norm.inflation, norm.freedom, norm.centre, norm.deviation)
     )
     found = np.ones(shape)
-    growth = 1 + (inflation - 1) * observed.rows / norm.rows
-    sure = 1 + 1 / norm.windows
+    growth = growth_of(norm, observed.rows)
+    worth = 1 / (growth / np.maximum(observed.rows, 1.0) + variance_of_reference(norm))
     for mask, tail in ((kinds.linear, _mean), (kinds.fit, _fit)):
         found[:, mask] = tail(
             observed.value[:, mask],
-            observed.rows[:, mask] / growth[:, mask],
+            worth[:, mask],
             centre[:, mask],
-            deviation[:, mask] * np.sqrt(sure),
+            deviation[:, mask],
             freedom[:, mask],
         )
     found[:, kinds.spread] = np.maximum(
         found[:, kinds.spread],
-        _wider(observed.value[:, kinds.spread], (observed.rows / growth)[:, kinds.spread]),
+        _wider(observed.value[:, kinds.spread], worth[:, kinds.spread]),
     )
     for mask, known, both in (
         (kinds.missing, observed.usual, True),
@@ -105,6 +101,20 @@ def p_values(kinds: Kinds, observed: Observed, norm: Norm) -> Floats:
         )
     empty = ~np.isfinite(observed.value) | (observed.rows <= 0)
     return np.clip(np.where(empty, 1.0, found), SMALLEST, 1.0)
+
+
+def growth_of(norm: Norm, rows: Floats) -> Floats:
+    """Give the variance of figures of so many rows over that of independent ones.
+
+    The design effect is that of the norm's windows, and no smaller a part of the variance in larger
+    ones: what neighbours share does not average out.
+    """
+    return np.asarray(1 + (norm.inflation - 1) * rows / norm.rows)
+
+
+def variance_of_reference(norm: Norm) -> Floats:
+    """Give the variance of the reference's own figures: it is a mean of so many windows."""
+    return np.asarray(norm.inflation / (norm.rows * norm.windows))
 
 
 def _mean(value: Floats, rows: Floats, _: Floats, deviation: Floats, freedom: Floats) -> Floats:

@@ -21,7 +21,7 @@ def polynomials(masses: Floats, degrees: int = DEGREES) -> Floats:
     values, so that one giant does not outweigh all rows.
     """
     shares = masses / max(1.0, float(masses.sum()))
-    middles = np.clip(np.cumsum(shares) - shares / 2, 5e-3, 1 - 5e-3)
+    middles = np.clip(np.cumsum(shares) - shares / 2, 2e-3, 1 - 2e-3)
     ranks = stats.norm.ppf(middles)
     most = min(degrees, int(np.count_nonzero(shares)) - 1)
     if most < 1:
