@@ -190,7 +190,7 @@ def _seconds(rows: pd.DataFrame) -> Floats | None:
 def _quality(
     version: WatchedVersion, rows: pd.DataFrame, frame: pd.DataFrame, beside: Beside
 ) -> Quality | None:
-    if rows.empty:
+    if rows.empty or version.reference.quality is None:
         return None
     return measure(
         version.contract,

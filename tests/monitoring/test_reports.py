@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
+from trimtab.adapters import opening
 from trimtab.adapters.sql import open_database
 from trimtab.cli import console
 from trimtab.errors import SettingsError
@@ -203,3 +204,26 @@ def test_verdicts_as_json_are_whole_but_for_the_sums_of_evidence(judged: World) 
     assert (newest["kind"], first["kind"]) == ("stable", "drift")
     assert {"check", "effect", "p_value", "limit", "lasting"} <= set(first["findings"][0])
     assert newest["evidence"] == {"windows": 2, "sums": {}}
+
+
+def test_a_report_is_written_to_a_file_for_a_stable_window_too(
+    judged: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trimtab.toml").write_text(PROJECT)
+    for name, opened in (
+        ("open_database", judged.database),
+        ("open_log", judged.inference_log),
+        ("open_registry", judged.registry),
+    ):
+        monkeypatch.setattr(opening, name, lambda _, opened=opened: opened)
+    monkeypatch.setattr(console, "width", 400)
+    page = tmp_path / "page.html"
+
+    newest = asked(tmp_path, "late", "--output", str(page))
+    stable = page.read_text()
+    first = asked(tmp_path, "late", "--window", "2013-04-02", "--output", str(page))
+
+    assert (newest.exit_code, first.exit_code) == (0, 0), (newest.output, first.output)
+    assert "stable. Written:" in newest.output
+    assert "No column moved by more than windows do" in stable
+    assert "Moved by more than chance" in page.read_text()
