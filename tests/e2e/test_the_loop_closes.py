@@ -100,7 +100,7 @@ def test_every_column_is_in_every_verdict(stores: Stores) -> None:
 
     assert len(verdicts) >= 6
     assert len(columns) == 1
-    assert len(columns.pop()) == 23, "22 inputs and the output"
+    assert len(columns.pop()) == 24, "22 inputs, the output, and how they move together"
     judged = {finding.kind for v in verdicts for finding in v.findings if v.rows >= v.rows_needed}
     assert judged >= {FindingKind.STABLE, FindingKind.DRIFTED}
 

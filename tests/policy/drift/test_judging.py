@@ -213,7 +213,7 @@ def test_with_too_few_rows_no_column_is_judged_and_evidence_stays(
     before = trained.judged(WINDOW.assign(wind=WINDOW["wind"] * 1.3)).evidence
     judged = trained.judged(WINDOW[:rows], before=before)
 
-    assert [f.column for f in judged.findings] == NAMES
+    assert [f.column for f in judged.findings] == [*NAMES, "(together)"]
     assert {f.kind for f in judged.findings} == {FindingKind.NOT_JUDGED}
     assert all("200 are needed" in f.note for f in judged.findings)
     assert judged.evidence == before

@@ -55,7 +55,7 @@ def judge(
     if sums.rows < reference.rows_needed:
         return Judged(
             kind=VerdictKind.NOT_ENOUGH_ROWS,
-            findings=tuple(_too_few(reference, s, sums) for s in reference.columns),
+            findings=tuple(_too_few(reference, name, sums) for name in _told_of(reference)),
             evidence=before,
         )
     measured, evidence = measure(reference, sums, before, sensitivity or {})
@@ -99,9 +99,14 @@ def kind_of(found: Sequence[Finding]) -> VerdictKind:
     return VerdictKind.STABLE if FindingKind.STABLE in kinds else VerdictKind.NOT_ENOUGH_ROWS
 
 
-def _too_few(reference: Reference, summary: ColumnSummary, sums: WindowSums) -> Finding:
+def _told_of(reference: Reference) -> list[str]:
+    together = any(check.other for check in reference.checks)
+    return [*(summary.name for summary in reference.columns), *([TOGETHER] if together else [])]
+
+
+def _too_few(reference: Reference, name: str, sums: WindowSums) -> Finding:
     note = f"{sums.rows} rows are too few to judge; {reference.rows_needed} are needed"
-    return _finding(reference, summary.name, sums, FindingKind.NOT_JUDGED, note=note)
+    return _finding(reference, name, sums, FindingKind.NOT_JUDGED, note=note)
 
 
 def _finding(
@@ -118,7 +123,7 @@ def _finding(
         kind=kind,
         importance=reference.importance.get(name, 0.0),
         rows=column.rows - column.missing if column else 0,
-        missing=column.share(column.missing) if column else 1.0,
+        missing=column.share(column.missing) if column else float(name != TOGETHER),
         unseen=column.share(column.unseen) if column else 0.0,
         note=note,
     )
