@@ -30,8 +30,9 @@ def known_rows(rows: pd.DataFrame, model: ModelSettings, until: datetime) -> pd.
     known = pd.Series(True, index=rows.index)
     if model.target is not None:
         known &= rows[model.target].notna()
+    rows = rows.copy()
     for name in filter(None, (model.time, model.label_time)):
-        rows = rows.assign(**{name: _moments(rows[name], name, may_lack=name == model.label_time)})
+        rows[name] = _moments(rows[name], name, may_lack=name == model.label_time)
     if model.time is not None:
         known &= rows[model.time] < until
     if model.label_time is not None:

@@ -83,7 +83,9 @@ def _increases(
     for name in checked.contract.schema.names:
         order = [random.permutation(len(chosen)) + n * len(chosen) for n in range(_REPEATS)]
         values = inputs[name].take(np.concatenate(order)).set_axis(inputs.index)
-        output = fold.ask(inputs.assign(**{name: values}))
+        permuted = inputs.copy()
+        permuted[name] = values  # `assign` takes no column whose name is `self`
+        output = fold.ask(permuted)
         found.append(float(_harm(checked.contract, output, usual, metric, labels).mean()))
     return len(chosen), np.array(found)
 

@@ -206,3 +206,12 @@ def test_the_same_seed_gives_the_same_importance() -> None:
     made = fitted(data("binary"), "binary", "xgboost", "log_loss")
 
     assert held(*made).importance == held(*made).importance
+
+
+def test_a_column_may_have_any_name() -> None:
+    rows = data("binary", rows=400).rename(columns={"x": "self"})
+    best, checked, model = fitted(rows, "binary", "logistic", "log_loss")
+
+    importance = held(best, checked, model).importance
+
+    assert max(importance, key=lambda name: importance[name]) == "self"

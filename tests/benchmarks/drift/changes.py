@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .opinions import Kind
-from .rows import Rows
+from .rows import Rows, with_columns
 from .subjects import Subject
 
 Floats = NDArray[np.float64]
@@ -143,7 +143,7 @@ def replaced(column: str, change: Callable[[Floats, Pool, np.random.Generator], 
         values = change(inputs[name].to_numpy(dtype=float), pool, rng)
         kept = inputs[name].dtype.kind == "i" and np.array_equal(values, np.floor(values))
         column_ = pd.Series(values, dtype="int64" if kept else "float64")
-        return inputs.assign(**{name: column_}), target
+        return with_columns(inputs, {name: column_}), target
 
     return draw
 
@@ -205,7 +205,7 @@ def new_category(pool: Pool, rows: int, rng: np.random.Generator) -> Drawn | Non
     chosen = rng.choice(rows, rows // 20, replace=False)
     values = inputs[pool.category].copy()
     values.iloc[chosen] = "never seen"
-    return inputs.assign(**{pool.category: values}), target
+    return with_columns(inputs, {pool.category: values}), target
 
 
 def lost(share: float) -> Draw:
@@ -219,7 +219,7 @@ def lost(share: float) -> Draw:
             values = values.astype("float64")
         values = values.copy()
         values.iloc[chosen] = None if values.dtype == object else np.nan
-        return inputs.assign(**{pool.any_most: values}), target
+        return with_columns(inputs, {pool.any_most: values}), target
 
     return draw
 
@@ -230,7 +230,7 @@ def swapped(pool: Pool, rows: int, rng: np.random.Generator) -> Drawn | None:
         return None
     inputs, target = plain(pool, rows, rng)
     pair = {pool.most: inputs[pool.second], pool.second: inputs[pool.most]}
-    return inputs.assign(**pair), target
+    return with_columns(inputs, pair), target
 
 
 def repeated(times: int) -> Draw:

@@ -9,7 +9,7 @@ import pandas as pd
 import xgboost
 from numpy.typing import NDArray
 
-from .rows import Rows
+from .rows import Rows, with_columns
 
 Floats = NDArray[np.float64]
 _FOLDS = 5
@@ -103,7 +103,7 @@ def _increases(model: Model, rows: Rows, rng: np.random.Generator) -> Floats:
     found = []
     for name in rows.inputs:
         values = rows.inputs[name].take(rng.permutation(len(rows.inputs))).to_numpy()
-        permuted = rows.inputs.assign(**{str(name): values})
+        permuted = with_columns(rows.inputs, {str(name): values})
         found.append(model.losses(permuted, rows.target).mean() - usual)
     return np.array(found)
 

@@ -1,5 +1,6 @@
 """A data set as the benchmark takes it: inputs, target and, where it has them, times."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -92,3 +93,11 @@ def _settled(values: "pd.Series[Any]") -> "pd.Series[Any]":
     texts = found.astype(object).to_numpy(copy=True)
     texts[found.isna().to_numpy()] = None
     return pd.Series(texts, dtype=object)
+
+
+def with_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Give a copy with other columns; unlike `assign` it takes one whose name is `self`."""
+    changed = frame.copy()
+    for name, values in columns.items():
+        changed[name] = values
+    return changed
