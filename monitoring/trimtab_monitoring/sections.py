@@ -72,7 +72,7 @@ def facts(verdict: Verdict, reference: Reference, endpoint: EndpointStatus | Non
         ("Compared with", compared),
         (
             "False alarms",
-            f"a window in which nothing has changed alarms with a chance of {budget} at most",
+            f"the budget is a chance of {budget} in a window in which nothing has changed",
         ),
         ("Evidence", f"added up over {windows:,} window{'' if windows == 1 else 's'}"),
         ("Quality", _quality(verdict.quality)),

@@ -63,8 +63,6 @@ class ColumnCounts:
     far: int
     """Rows with a number beyond the range widened on each side by its own width."""
     unreadable: int
-    is_constant: bool
-    """All values are one value."""
 
     @property
     def rows(self) -> int:
@@ -75,10 +73,6 @@ class ColumnCounts:
     def missing(self) -> int:
         """Rows without a value."""
         return int(self.counts[-1])
-
-    def share(self, rows: int) -> float:
-        """Express a number of rows as a share of the window, 0 to 1."""
-        return rows / self.rows if self.rows else 0.0
 
 
 def read(values: "pd.Series[Any]", type_: ColumnType) -> Readings:
@@ -206,26 +200,23 @@ def reference_counts(summary: ColumnSummary) -> Counts:
     return np.array([*summary.counts, summary.missing], dtype=np.int64)
 
 
-def count(summary: ColumnSummary, readings: Readings) -> ColumnCounts:
-    """Count a window in the reference's bins."""
-    counts = np.bincount(encode(summary, readings), minlength=size(summary))
+def count(summary: ColumnSummary, readings: Readings, codes: Codes | None = None) -> ColumnCounts:
+    """Count a window in the reference's bins; `codes` are what `encode` gave, where it is known."""
+    bins = encode(summary, readings) if codes is None else codes
+    counts = np.bincount(bins, minlength=size(summary))
     match readings:
         case Numbers(values=values):
             present = values[~np.isnan(values)]
             unseen, far = _out_of_range(summary, present)
-            constant = present.size > 1 and bool(np.all(present == present[0]))
-        case Texts(codes=codes):
-            used = np.bincount(codes[codes >= 0], minlength=len(readings.names))
+        case Texts(codes=found):
+            used = np.bincount(found[found >= 0], minlength=len(readings.names))
             known = set(summary.categories)
             strange = (
                 int(n) for n, name in zip(used, readings.names, strict=True) if name not in known
             )
             unseen, far = sum(strange), 0
-            constant = int(used.sum()) > 1 and int(np.count_nonzero(used)) == 1
     unreadable = readings.unreadable if isinstance(readings, Numbers) else 0
-    return ColumnCounts(
-        counts=counts, unseen=unseen, far=far, unreadable=unreadable, is_constant=constant
-    )
+    return ColumnCounts(counts=counts, unseen=unseen, far=far, unreadable=unreadable)
 
 
 def _out_of_range(summary: ColumnSummary, present: Floats) -> tuple[int, int]:

@@ -61,7 +61,7 @@ def sum_up(
     part = parts(reference.season, seconds, rows)
     return WindowSums(
         rows=rows,
-        columns={name: _column(summaries[name], readings[name]) for name in summaries},
+        columns={n: _column(summaries[n], readings[n], codes[n]) for n in summaries},
         products=_products(summaries, codes, reference.checks, rows),
         seasons=tuple(np.bincount(part, minlength=PARTS[reference.season]).tolist()),
         hashes=_smallest(Counter(hashes(readings, rows).tolist())) if rows else {},
@@ -113,8 +113,8 @@ def _absent(there: ColumnSums | None, rows: int) -> ColumnSums:
     return ColumnSums(counts=(*(0 for _ in range(bins - 1)), rows))
 
 
-def _column(summary: ColumnSummary, readings: Readings) -> ColumnSums:
-    counted = count(summary, readings)
+def _column(summary: ColumnSummary, readings: Readings, codes: Codes) -> ColumnSums:
+    counted = count(summary, readings, codes)
     low, high = _range(readings)
     return ColumnSums(
         counts=tuple(counted.counts.tolist()),

@@ -22,12 +22,6 @@ class Observed:
     usual: Floats
     """The share of missing values that is expected; 0 for other checks."""
 
-    def only(self, windows: slice | Floats) -> "Observed":
-        """Give some of the windows."""
-        return Observed(
-            value=self.value[windows], rows=self.rows[windows], usual=self.usual[windows]
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Counted:
