@@ -77,7 +77,7 @@ def _watched(contract: Contract, rows: pd.DataFrame) -> "dict[str, pd.Series[Any
             return {OUTPUT: pd.Series(probabilities(rows, 2)[:, 1], index=rows.index)}
         case Task.MULTICLASS:
             return {OUTPUT: _names(contract, rows)}
-        case Task.REGRESSION:
+        case Task.REGRESSION | Task.EMBEDDING:
             return {OUTPUT: rows["prediction"].astype(float)}
         case Task.CLUSTERING:
             distances = probabilities(rows, len(contract.classes)).min(axis=1)

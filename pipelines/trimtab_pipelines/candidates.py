@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
@@ -17,6 +18,7 @@ from trimtab.records.contracts import Contract
 from trimtab.settings.project import Candidate, Metric, TrainSettings
 
 from .clusters import fit_clusters, refit_clusters
+from .dimensions import fit_dimensions, refit_dimensions
 from .preparation import for_linear, for_trees
 
 _MOST_TREES = 500
@@ -24,7 +26,7 @@ _PATIENCE = 10
 """Trees without a gain on the validation rows after which no more are grown."""
 _TELLING = (
     *("C", "alpha", "max_iter", "tol", "learning_rate", "max_depth", "max_bin", "objective"),
-    *("n_clusters", "max_samples"),
+    *("n_clusters", "max_samples", "n_components"),
 )
 """The learners' settings that are worth logging."""
 _LOGISTIC: dict[str, Any] = {"C": 1.0, "max_iter": 300, "tol": 1e-3}
@@ -66,6 +68,8 @@ class Recipe:
         known, new = prepare.fit_transform(older), prepare.transform(inputs.iloc[fitted:])
         if self.candidate == "kmeans":
             fit_clusters(learner, known, self.train)
+        elif self.candidate == "pca":
+            fit_dimensions(learner, known, self.train)
         elif self.candidate == "xgboost":
             learner.set_params(early_stopping_rounds=_PATIENCE)
             learner.fit(known, truth[:fitted], eval_set=[(new, truth[fitted:])], verbose=False)
@@ -77,13 +81,15 @@ class Recipe:
     def refit(self, earlier: Pipeline, inputs: pd.DataFrame, truth: np.ndarray) -> Pipeline:
         """Fit anew on all rows; trees grow to the size that was found best before.
 
-        Clusters are as many as before, and bear the same numbers.
+        Clusters are as many as before, and bear the same numbers; so are dimensions.
         """
         fresh = self._build(inputs)
         if trees := trees_of(earlier):
             fresh[-1].set_params(n_estimators=trees)
         if self.candidate == "kmeans":
             return refit_clusters(earlier, fresh, inputs)
+        if self.candidate == "pca":
+            return refit_dimensions(earlier, fresh, inputs)
         return fresh.fit(inputs, truth)
 
     def _build(self, inputs: pd.DataFrame) -> Pipeline:
@@ -105,6 +111,10 @@ class Recipe:
             case "isolation_forest":
                 prepare = for_linear(schema, inputs)
                 learner = IsolationForest(random_state=self.train.seed)
+            case "pca":
+                prepare = for_linear(schema, inputs, marks_gaps=False)
+                # Needs the covariance of the columns alone, however many rows there are.
+                learner = PCA(svd_solver="covariance_eigh")
         return Pipeline([("prepare", prepare), ("learn", learner)])
 
     def _clusters(self) -> KMeans:

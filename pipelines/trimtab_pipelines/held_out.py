@@ -69,7 +69,8 @@ def _increases(
 ) -> tuple[int, np.ndarray]:
     """Tell by how much the loss of some held-out rows grows when each column is permuted.
 
-    Without labels: how many rows change their cluster, or by how much they become more or less odd.
+    Without labels: how many rows change their cluster, or by how much they become more or less
+    odd or harder to reconstruct.
 
     Breiman, "Random Forests" (2001), for any model: Fisher, Rudin and Dominici, "All Models are
     Wrong, but Many are Useful" (2019).
@@ -99,6 +100,8 @@ def _harm(
             return np.asarray(output.argmin(axis=1) != usual.argmin(axis=1), dtype=float)
         case Task.ANOMALY:
             return np.asarray(np.abs(output - usual))
+        case Task.EMBEDDING:
+            return np.asarray(np.abs(output - usual)[:, -1])
     worse, before = (_losses(contract, said, metric, labels) for said in (output, usual))
     return np.asarray(worse - before)
 

@@ -85,6 +85,9 @@ def _unlabelled(axes: Axes, held_out: HeldOut, checked: Checked) -> None:
         axes.set(xlabel="cluster", ylabel="rows", title="Rows of each cluster")
         return
     axes.hist(answers, bins=50)
+    if checked.contract.task is Task.EMBEDDING:
+        axes.set(xlabel="reconstruction error", ylabel="rows", title="What is lost of rows")
+        return
     axes.axvline(checked.contract.threshold or 0.0, color="grey", linewidth=1)
     axes.set(xlabel="score", ylabel="rows", title="How odd rows are")
 

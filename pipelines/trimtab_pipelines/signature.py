@@ -19,7 +19,7 @@ def signature_of(contract: Contract) -> ModelSignature:
         ColSpec(type=column.type.value, name=column.name, required=column.required)
         for column in contract.schema.columns
     ]
-    shape = (-1,) if contract.task.answers_numbers else (-1, len(contract.classes))
+    shape = (-1, len(contract.classes)) if contract.classes else (-1,)
     return ModelSignature(
         inputs=MlflowSchema(inputs),
         outputs=MlflowSchema([TensorSpec(np.dtype("float64"), shape)]),

@@ -18,13 +18,15 @@ _TAILS = (0.01, 0.99)
 
 
 def settled(contract: Contract, output: np.ndarray, train: TrainSettings) -> Contract:
-    """Fill in what only a fit can tell: the clusters, or from which score on a row is an anomaly.
+    """Fill in what only a fit can tell: clusters, dimensions, from which score on a row is odd.
 
     Raises NoCandidateError where no row would be one.
     """
     match contract.task:
         case Task.CLUSTERING:
             return replace(contract, classes=tuple(range(output.shape[1])))
+        case Task.EMBEDDING:
+            return replace(contract, classes=tuple(range(output.shape[1] - 1)))
         case Task.ANOMALY:
             threshold = float(np.quantile(output, 1 - train.contamination))
             rate = float((output > threshold).mean())
@@ -39,7 +41,7 @@ def settled(contract: Contract, output: np.ndarray, train: TrainSettings) -> Con
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoStructure:
-    """Knows nothing: meets rows with no clusters in them, or finds no anomaly in any."""
+    """Knows nothing: meets rows with no clusters in them, finds no anomaly, holds only the mean."""
 
     predictor: Predictor
     sample: pd.DataFrame
@@ -51,6 +53,8 @@ class NoStructure:
         contract, truth = self.predictor.contract, labels.to_numpy()
         if contract.task is Task.ANOMALY:
             return losses(metric, contract, None, np.full(len(rows), -np.inf), truth)
+        if contract.task is Task.EMBEDDING:
+            return losses(metric, contract, None, np.ones(len(rows)), truth)
         answers = self.predictor.predict(self._even(len(rows)))
         return losses(metric, contract, answers.probabilities, answers.predictions, truth)
 

@@ -68,6 +68,8 @@ def _measures(candidate: Fitted, checked: Checked, rows: slice) -> dict[str, flo
         return _of_clusters(candidate, rows)
     if candidate.contract.task is Task.ANOMALY:
         return _of_scores(candidate, rows)
+    if candidate.contract.task is Task.EMBEDDING:
+        return {"dimensions": float(len(candidate.contract.classes))}
     truth = checked.truth[rows]
     if candidate.answers.probabilities is None:
         return _of_numbers(np.asarray(candidate.answers.predictions, dtype=float)[rows], truth)

@@ -29,6 +29,7 @@ _EXAMPLE = 5
 _ASKED_BY_MLFLOW = {
     Task.REGRESSION: "predict",
     Task.CLUSTERING: "transform",
+    Task.EMBEDDING: "transform",
     Task.ANOMALY: "score_samples",  # the odder, the lower: scikit-learn's way round
 }
 

@@ -34,6 +34,12 @@ class _Nearness(msgspec.Struct, gc=False):
     distance: float
 
 
+class _Place(msgspec.Struct, gc=False):
+    prediction_id: str
+    prediction: Any
+    reconstruction_error: float
+
+
 class _Body(msgspec.Struct, gc=False):
     model: str
     version: str
@@ -48,6 +54,7 @@ class AnswerWriter:
         self._model = contract.model
         self._threshold = contract.threshold
         self._is_near = contract.task is Task.CLUSTERING
+        self._is_place = contract.task is Task.EMBEDDING
         self._named = _namer([str(name) for name in contract.classes])
         self._encode = msgspec.json.Encoder().encode
 
@@ -60,7 +67,8 @@ class AnswerWriter:
     ) -> bytes:
         """Write the body; `shares` are rows by classes, in the order of the contract.
 
-        Of the distances from the centres of clusters, each row's smallest is written.
+        Of the distances from the centres of clusters, each row's smallest is written. Of an
+        embedding, shares are the places and predictions the reconstruction errors.
         """
         ids = map(f"{request_id}-".__add__, _rows(len(predictions)))
         listed: list[Any]
@@ -71,6 +79,8 @@ class AnswerWriter:
             listed = list(map(_Number, ids, predictions))
         elif self._is_near:
             listed = list(map(_Nearness, ids, predictions, map(min, shares)))
+        elif self._is_place:
+            listed = list(map(_Place, ids, shares, predictions))
         else:
             listed = list(map(_Choice, ids, predictions, starmap(self._named, shares)))
         return self._encode(_Body(self._model, version, request_id, listed))

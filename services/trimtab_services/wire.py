@@ -225,6 +225,10 @@ def _prediction(contract: Contract) -> dict[str, Any]:
         return {**given, "is_anomaly": (bool, ...)}
     if contract.task is Task.CLUSTERING:
         return {**given, "prediction": (int, ...), "distance": (float, ...)}
+    if contract.task is Task.EMBEDDING:
+        width = len(contract.classes)
+        place = Annotated[list[float], Field(min_length=width, max_length=width)]
+        return {**given, "prediction": (place, ...), "reconstruction_error": (float, ...)}
     if not contract.task.is_classification:
         return given
     shares = {f"p{i}": (float, Field(alias=str(c))) for i, c in enumerate(contract.classes)}

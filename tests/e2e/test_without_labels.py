@@ -1,4 +1,4 @@
-"""Clusters and anomalies through the whole platform: trained, judged, served, watched."""
+"""Tasks without labels through the whole platform: trained, judged, served, watched."""
 
 import json
 import os
@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(700)]
 
 END = datetime(2019, 1, 7, tzinfo=UTC)
 WINDOW = timedelta(hours=6)
+MODELS = ("clustering", "anomaly", "embedding")
 ROWS = 6 * 60
 UP = [sys.executable, "-c", "from trimtab.cli import main; main()", "up"]
 
@@ -96,7 +97,7 @@ window = "6h"
 [models.{task}.serve]
 port = {free_port()}
 """
-        for task in ("clustering", "anomaly")
+        for task in MODELS
     )
     (folder / "trimtab.toml").write_text(f"[platform]\nmlflow_port = {free_port()}\n{models}")
     clock = FileClock(folder / "clock")
@@ -176,25 +177,40 @@ def test_what_is_odd_is_called_an_anomaly(platform: Platform) -> None:
     assert min(a["prediction"] for a in odd) > np.median([a["prediction"] for a in usual])
 
 
+def test_a_row_gets_its_place_and_what_is_lost_of_it(platform: Platform) -> None:
+    rows = machines(300, END, seed=6).assign(heat=60.0)
+    usual = platform.ask("embedding", rows)
+    odd = platform.ask("embedding", rows.head(20).assign(speed=10.0, load=9.0, heat=95.0))
+
+    wanted = ("prediction_id", "prediction", "reconstruction_error")
+    assert {tuple(answer) for answer in usual} == {wanted}
+    assert {len(answer["prediction"]) for answer in usual} == {2}
+    lost = [answer["reconstruction_error"] for answer in usual]
+    assert np.mean(lost) < 1.0
+    assert np.mean([answer["reconstruction_error"] for answer in odd]) > 3 * np.mean(lost)
+
+
 def test_the_gate_says_what_the_first_version_has_beaten(platform: Platform) -> None:
     with open_database(platform.settings).transaction() as stores:
-        reasons = {m: stores.promotions.history(m)[0].reasons for m in ("clustering", "anomaly")}
+        reasons = {m: stores.promotions.history(m)[0].reasons for m in MODELS}
 
     assert "ambiguity" in " ".join(reasons["clustering"])
     assert "rate_shift" in " ".join(reasons["anomaly"])
+    assert "reconstruction_error" in " ".join(reasons["embedding"])
 
 
 @pytest.mark.parametrize(
-    ("model", "beside"), [("clustering", "(distance)"), ("anomaly", "(anomaly)")]
+    ("model", "beside"),
+    [("clustering", ["(distance)"]), ("anomaly", ["(anomaly)"]), ("embedding", [])],
 )
 def test_answers_are_watched_as_columns_beside_the_inputs(
-    verdicts: dict[tuple[str, int], Verdict], model: str, beside: str
+    verdicts: dict[tuple[str, int], Verdict], model: str, beside: list[str]
 ) -> None:
     usual, other = verdicts[model, 0], verdicts[model, 1]
 
-    assert {f.column for f in usual.findings} == {"speed", "load", "heat", beside, "(output)"}
+    assert {f.column for f in usual.findings} == {"speed", "load", "heat", *beside, "(output)"}
     assert usual.kind is VerdictKind.STABLE
     assert other.kind in (VerdictKind.DRIFT, VerdictKind.BROKEN_DATA)
     moved = {f.column for f in other.findings if f.kind is not FindingKind.STABLE}
-    assert moved >= {beside, "(output)"}
+    assert moved >= {*beside, "(output)"}
     assert usual.quality is None

@@ -1,6 +1,6 @@
 """Tasks without labels: what is learned, what is kept, and when a version is better."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -41,7 +41,8 @@ from trimtab_pipelines.unlabelled import settled
 START = datetime(2019, 1, 1, tzinfo=UTC)
 ROWS = 1500
 CHOICE = DeviceChoice(device="cpu", note="")
-BESIDE = {"clustering": "(distance)", "anomaly": "(anomaly)"}
+BESIDE = {"clustering": ["(distance)"], "anomaly": ["(anomaly)"], "embedding": []}
+MEASURES = {"clustering": "distance", "anomaly": "anomaly_rate", "embedding": "dimensions"}
 
 
 def world(rows: int = ROWS, seed: int = 0, moved: float = 0.0) -> pd.DataFrame:
@@ -127,11 +128,11 @@ def test_what_is_said_beside_the_answer_is_a_column_of_the_reference(trained: Tr
     inputs, beside = ["speed", "load", "heat", "place"], BESIDE[trained.model.task]
     reference = trained.reference
 
-    assert [column.name for column in reference.columns] == [*inputs, beside, "(output)"]
+    assert [column.name for column in reference.columns] == [*inputs, *beside, "(output)"]
     assert list(reference.importance) == inputs
     assert reference.quality is None
     sample = pd.read_parquet(trained.folder / "reference.parquet")
-    assert set(sample.columns) == {*inputs, beside, "(output)"}
+    assert set(sample.columns) == {*inputs, *beside, "(output)"}
 
 
 @pytest.mark.e2e
@@ -151,10 +152,10 @@ def test_the_run_shows_metrics_plots_and_importance(trained: Trained) -> None:
 
     assert run.info.status == "FINISHED"
     assert plots == {"answers.png", "importance.csv", "importance.png"}
-    wanted = "anomaly_rate" if trained.model.task is Task.ANOMALY else "distance"
-    assert run.data.metrics[f"validation.{wanted}"] > 0
+    assert run.data.metrics[f"validation.{MEASURES[trained.model.task]}"] > 0
     importance = trained.reference.importance
-    assert importance["place"] < min(importance["speed"], importance["load"])
+    if trained.model.task is not Task.EMBEDDING:  # it holds least of what is nearly always one
+        assert importance["place"] < min(importance["speed"], importance["load"])
 
 
 def held(task: str, rows: pd.DataFrame, **options: object) -> tuple[Contender, np.ndarray]:
@@ -178,14 +179,23 @@ def gate(task: str, rows: pd.DataFrame, challenger: Contender, champion: Contend
     return judge(settings_of(task), rows, challenger, champion)
 
 
+def spread(seed: int) -> pd.DataFrame:
+    return world(seed=seed, moved=12.0).assign(load=lambda f: f["load"] * 2)
+
+
+def turned(seed: int) -> pd.DataFrame:
+    """Each column as it was, and `speed` has come to say what `load` is."""
+    return bound(world(seed=seed))
+
+
 @pytest.mark.parametrize("task", list(BESIDE))
 def test_a_version_of_the_new_world_replaces_that_of_the_old_and_not_the_other_way_round(
     task: str,
 ) -> None:
-    old, _ = held(task, world(seed=1), contamination=0.05)
-    spread = world(seed=2, moved=12.0).assign(load=lambda f: f["load"] * 2)
-    new, _ = held(task, spread, contamination=0.05)
-    now = world(seed=3, moved=12.0).assign(load=lambda f: f["load"] * 2)
+    change = turned if task == "embedding" else spread
+    old, _ = held(task, world(seed=1), contamination=0.05, dimensions=2)
+    new, _ = held(task, change(seed=2), contamination=0.05, dimensions=2)
+    now = change(seed=3)
 
     assert gate(task, now, new, old).passed
     assert not gate(task, now, old, new).passed
@@ -225,6 +235,51 @@ def test_as_many_rows_are_anomalies_as_was_said(share: float) -> None:
     assert (scores > (contract.threshold or 0)).mean() == contract.expected_rate
 
 
+def bound(rows: pd.DataFrame) -> pd.DataFrame:
+    """`load` says what `speed` says: together they are one thing."""
+    random = np.random.default_rng(len(rows))
+    return rows.assign(load=rows["speed"] + random.normal(size=len(rows)) / 10)
+
+
+def test_two_columns_that_say_the_same_are_one_dimension_and_a_flip_is_seen() -> None:
+    contender, unseen = held("embedding", bound(world().drop(columns=["heat", "place"])))
+    now = bound(world(seed=3))
+    flipped = now.assign(load=-now["load"] + 2 * now["load"].mean())
+
+    assert contender.predictor.contract.classes == (0,)
+    assert np.mean(unseen) < 0.01
+    lost = contender.predictor.predict(flipped).predictions
+    assert np.mean(np.asarray(lost, dtype=float)) > 0.9, "each column as usual, together never"
+
+
+def test_an_embedding_is_what_scikit_learn_says_and_its_error_what_is_lost_of_it() -> None:
+    contender, _ = held("embedding", world(), dimensions=2)
+    rows = world(400, seed=5)
+    answers = contender.predictor.predict(rows)
+    pipeline = contender.predictor._pipeline
+    prepared = pipeline[:-1].transform(rows[contender.predictor.contract.schema.names])
+    places = pipeline.transform(rows[contender.predictor.contract.schema.names])
+    lost = ((prepared - pipeline[-1].inverse_transform(places)) ** 2).sum(axis=1)
+    scale = ((prepared - pipeline[-1].mean_) ** 2).sum(axis=1)
+
+    assert answers.probabilities is not None
+    np.testing.assert_allclose(answers.probabilities, places)
+    ratio = np.asarray(answers.predictions, dtype=float) / lost
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
+    assert 1 / ratio[0] == pytest.approx(scale.mean(), rel=0.3), "about what rows usually differ by"
+
+
+@pytest.mark.parametrize("dimensions", [3, 500])
+def test_as_many_dimensions_as_columns_are_refused(dimensions: int) -> None:
+    with pytest.raises(NoCandidateError, match=r"train\.dimensions"):
+        held("embedding", world().drop(columns="place"), dimensions=dimensions)
+
+
+def test_rows_that_are_all_alike_have_no_dimensions() -> None:
+    with pytest.raises(NoCandidateError, match="alike"):
+        held("embedding", world().assign(speed=1.0, load=2.0, heat=3.0, place="a"))
+
+
 def test_rows_that_are_all_alike_have_no_anomalies() -> None:
     contract = Contract(model="m", task=Task.ANOMALY, target="", schema=Schema(columns=()))
 
@@ -238,6 +293,8 @@ def test_versions_with_other_clusters_are_not_tried_side_by_side() -> None:
     )
 
     assert "found anew" in unfit(contract, contract, TrialKind.CANARY)
+    place = replace(contract, task=Task.EMBEDDING)
+    assert "found anew" in unfit(place, place, TrialKind.SHADOW)
 
 
 LENGTHS = st.just(0.0) | st.floats(1e-6, 1e6)

@@ -36,6 +36,7 @@ def contract(task: Task = Task.BINARY) -> Contract:
         Task.REGRESSION: (),
         Task.CLUSTERING: (0, 1, 2),
         Task.ANOMALY: (),
+        Task.EMBEDDING: (0, 1),
     }
     return Contract(
         model="late-arrival",
@@ -237,6 +238,7 @@ def test_an_answer_for_other_rows_than_were_asked_never_leaves(given: int) -> No
 def test_an_answer_is_what_its_schema_says(task: Task) -> None:
     promise = contract(task)
     classes = promise.classes
+    is_place = task is Task.EMBEDDING
     said: list[Any] = [classes[1], classes[0]] if classes else [1.5, -2e300]
     shares = [[0.25] * len(classes), [1e-7] * len(classes)] if classes else None
     text = AnswerWriter(promise).write("7", "ab", said, shares)
@@ -244,10 +246,12 @@ def test_an_answer_is_what_its_schema_says(task: Task) -> None:
     answer: Any = Wire(promise, 3).answer.model_validate_json(text)
     assert (answer.model, answer.version, answer.request_id) == ("late-arrival", "7", "ab")
     assert [p.prediction_id for p in answer.predictions] == ["ab-0", "ab-1"]
-    assert [p.prediction for p in answer.predictions] == said
+    assert [p.prediction for p in answer.predictions] == (shares if is_place else said)
     written = json.loads(text)["predictions"]
     if task is Task.CLUSTERING:
         assert [one["distance"] for one in written] == [0.25, 1e-7]
+    elif is_place:
+        assert [one["reconstruction_error"] for one in written] == said
     elif task is Task.ANOMALY:
         assert [one["is_anomaly"] for one in written] == [True, False]
     elif classes:

@@ -19,6 +19,7 @@ from trimtab.records.documents import from_json
 from trimtab.records.schema import Schema
 
 from .device import DeviceChoice, choose
+from .embedding import embed
 from .frames import FrameError, coerce
 from .lowering import Lowered, OddRowsError, lower
 from .tree_bounds import UnsoundTreeError, require_sound_trees
@@ -52,8 +53,9 @@ class Answers:
 
     predictions: list[bool | int | str | float]
     probabilities: np.ndarray | None
-    """Rows by classes, in the order of the contract; for clusters the distances from their centres;
-    None where answers are numbers."""
+    """Rows by classes, in the order of the contract; for clusters the distances from their centres,
+    for embeddings the places by dimension, the predictions being reconstruction errors; None where
+    answers are numbers."""
 
 
 class UnanswerableError(TrimtabError):
@@ -154,15 +156,17 @@ def _frame(rows: Sequence[Mapping[str, Any]], schema: Schema) -> pd.DataFrame:
 def raw_output(model: Any, inputs: Any, task: Task) -> np.ndarray:
     """Ask a model, or only its last step.
 
-    Gives probabilities by class, distances by cluster, numbers, or how odd rows are, 0 to 1 and
-    above a half for what is easily told from the rest (Liu, Ting and Zhou, "Isolation Forest",
-    2008).
+    Gives probabilities by class, distances by cluster, numbers, places with their reconstruction
+    error last, or how odd rows are, 0 to 1 and above a half for what is easily told from the rest
+    (Liu, Ting and Zhou, "Isolation Forest", 2008).
     """
     match task:
         case Task.CLUSTERING:
             output = model.transform(inputs)
         case Task.ANOMALY:
             output = -model.score_samples(inputs)
+        case Task.EMBEDDING:
+            output = embed(model, inputs)
         case Task.REGRESSION:
             output = model.predict(inputs)
         case _:
@@ -172,6 +176,8 @@ def raw_output(model: Any, inputs: Any, task: Task) -> np.ndarray:
 
 def answers_of(contract: Contract, output: np.ndarray) -> Answers:
     """Put a model's output into the words of its contract."""
+    if contract.task is Task.EMBEDDING:
+        return Answers(predictions=list(output[:, -1].tolist()), probabilities=output[:, :-1])
     if contract.task.answers_numbers:
         return Answers(predictions=list(output.tolist()), probabilities=None)
     classes = contract.classes

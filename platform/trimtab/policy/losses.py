@@ -19,10 +19,11 @@ def losses(
 ) -> np.ndarray:
     """Give each row's loss; NaN where the label is no class, no number or absent.
 
-    Without labels there are two. `ambiguity` of clusters is a row's distance from the centre of its
-    own one over that of the next, 0 to 1, the same whatever the scale and however many clusters:
-    one less the simplified silhouette (Hruschka, de Castro and Campello, 2004). `rate_shift` of
-    anomalies has as its mean by how much their share differs from the one expected.
+    Without labels there are three. `ambiguity` of clusters is a row's distance from the centre of
+    its own one over that of the next, 0 to 1, the same whatever the scale and however many
+    clusters: one less the simplified silhouette (Hruschka, de Castro and Campello, 2004).
+    `rate_shift` of anomalies has as its mean by how much their share differs from the one expected.
+    `reconstruction_error` of embeddings is the answer itself.
 
     Raises ValueError for a metric that does not exist or does not fit the task.
     """
@@ -40,6 +41,8 @@ def losses(
             is_anomaly = np.asarray(predictions, dtype=float) > contract.threshold
             excess = is_anomaly - contract.expected_rate
             return np.asarray(excess if excess.mean() >= 0 else -excess)
+        case "reconstruction_error" if contract.task is Task.EMBEDDING:
+            return np.asarray(predictions, dtype=float)
     raise ValueError(f"{metric!r} is no loss of a {contract.task} model")
 
 

@@ -14,6 +14,7 @@ class Task(StrEnum):
     REGRESSION = "regression"
     CLUSTERING = "clustering"
     ANOMALY = "anomaly"
+    EMBEDDING = "embedding"
 
     @property
     def is_classification(self) -> bool:
@@ -23,12 +24,15 @@ class Task(StrEnum):
     @property
     def has_labels(self) -> bool:
         """Tell whether there is a truth that answers can be measured with."""
-        return self not in (Task.CLUSTERING, Task.ANOMALY)
+        return self not in (Task.CLUSTERING, Task.ANOMALY, Task.EMBEDDING)
 
     @property
     def answers_numbers(self) -> bool:
-        """Tell whether an answer is a number: what was asked for, or how odd a row is."""
-        return self in (Task.REGRESSION, Task.ANOMALY)
+        """Tell whether a prediction is a number: what was asked for, or how odd a row is.
+
+        Of an embedding it is what is lost of the row.
+        """
+        return self in (Task.REGRESSION, Task.ANOMALY, Task.EMBEDDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +45,8 @@ class Contract:
     """Empty where the task has no labels."""
     schema: Schema
     classes: tuple[bool | int | str, ...] = ()
-    """The classes in the order of the probabilities, or the clusters in that of the distances;
-    empty where answers are numbers."""
+    """The classes in the order of the probabilities, the clusters in that of the distances, or the
+    numbers of the dimensions; empty where answers are numbers alone."""
     threshold: float | None = None
     """A row with a higher score is an anomaly; None for other tasks."""
     expected_rate: float | None = None

@@ -48,7 +48,7 @@ def log_schema(contract: Contract) -> pa.Schema:
             (
                 "probabilities",
                 pa.list_(pa.float64()),
-            ),  # by the contract's classes; distances by its clusters
+            ),  # by the contract's classes; distances by its clusters; places by its dimensions
         ]
     )
 

@@ -24,21 +24,31 @@ MODEL_NAME = r"^[a-z][a-z0-9-]{0,47}$"
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 """Lower case, so that one name serves MLflow, the Bento, URLs and folders alike."""
 
-Candidate = Literal["logistic", "ridge", "xgboost", "kmeans", "isolation_forest"]
+Candidate = Literal["logistic", "ridge", "xgboost", "kmeans", "isolation_forest", "pca"]
 _CANDIDATES: dict[Task, tuple[Candidate, ...]] = {
     Task.BINARY: ("logistic", "xgboost"),
     Task.MULTICLASS: ("logistic", "xgboost"),
     Task.REGRESSION: ("ridge", "xgboost"),
     Task.CLUSTERING: ("kmeans",),
     Task.ANOMALY: ("isolation_forest",),
+    Task.EMBEDDING: ("pca",),
 }
-Metric = Literal["log_loss", "brier", "squared_error", "absolute_error", "ambiguity", "rate_shift"]
+Metric = Literal[
+    "log_loss",
+    "brier",
+    "squared_error",
+    "absolute_error",
+    "ambiguity",
+    "rate_shift",
+    "reconstruction_error",
+]
 _METRICS: dict[Task, tuple[Metric, ...]] = {
     Task.BINARY: ("log_loss", "brier"),
     Task.MULTICLASS: ("log_loss", "brier"),
     Task.REGRESSION: ("squared_error", "absolute_error"),
     Task.CLUSTERING: ("ambiguity",),
     Task.ANOMALY: ("rate_shift",),
+    Task.EMBEDDING: ("reconstruction_error",),
 }
 
 
@@ -66,6 +76,9 @@ class TrainSettings(Section):
     contamination: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
     """Share of the training rows that count as anomalies, the oddest. The smaller it is, the more
     rows the gate needs to prove that it holds."""
+    dimensions: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = "auto"
+    """How many numbers an embedding has; `auto` takes as few as hold nine tenths of the variance
+    of the prepared inputs."""
     seed: int = 0
     """The same rows and the same seed give the same model."""
 
@@ -75,7 +88,8 @@ class GateSettings(Section):
 
     metric: Metric | None = None
     """The loss that decides; by default log_loss, or squared_error for regression. Without labels
-    there is one for each task: ambiguity for clustering, rate_shift for anomaly."""
+    there is one for each task: ambiguity for clustering, rate_shift for anomaly,
+    reconstruction_error for embedding."""
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """The challenger must be better with this confidence, on the same rows."""
     window: Duration | None = None
@@ -187,14 +201,15 @@ class ModelSettings(Section):
 
     task: Task
     """What the model is asked for: one of two classes, one of many, or a number. Without labels:
-    the cluster that a row belongs to, or how odd it is."""
+    the cluster that a row belongs to, how odd it is, or its place in fewer dimensions."""
     source: str
     """Parquet or CSV (any fsspec URL, globs allowed), `sql:SELECT ...` with `source_url`, or
     `module:function` in the project's folder."""
     source_url: str | None = None
     """SQLAlchemy URL of a `sql:` source; `env:NAME` reads it from the environment."""
     target: str | None = None
-    """Column to predict; rows without it are not used. Clustering and anomaly have none."""
+    """Column to predict; rows without it are not used. Clustering, anomaly and embedding have
+    none."""
     time: str | None = None
     """Column by which rows are split; without it, rows are taken to be in time order."""
     key: str | None = None
