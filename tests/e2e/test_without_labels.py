@@ -208,7 +208,8 @@ def test_answers_are_watched_as_columns_beside_the_inputs(
 ) -> None:
     usual, other = verdicts[model, 0], verdicts[model, 1]
 
-    assert {f.column for f in usual.findings} == {"speed", "load", "heat", *beside, "(output)"}
+    inputs = {"speed", "load", "heat"}
+    assert {f.column for f in usual.findings} == {*inputs, *beside, "(output)", "(together)"}
     assert usual.kind is VerdictKind.STABLE
     assert other.kind in (VerdictKind.DRIFT, VerdictKind.BROKEN_DATA)
     moved = {f.column for f in other.findings if f.kind is not FindingKind.STABLE}
