@@ -78,7 +78,7 @@ class Watch:
             return []
         asked, again = self._asked(ahead), self._look_again(ahead.champion)
         verdicts = [self._judge(whole, again) for whole in asked]
-        link = self._run_page(verdicts[0].version)
+        link = self._page(verdicts[0])
         with self.database.transaction() as stores:
             now = self.clock.now()
             for whole in asked:
@@ -215,9 +215,17 @@ class Watch:
         with self.database.transaction() as stores:
             return stores.verdicts.recent(self.model, version, limit=MEMORY)
 
-    def _run_page(self, version: str) -> str | None:
-        known, _ = self.versions.get(self.model, version)
-        return run_page(self.mlflow_url, known) if self.mlflow_url else None
+    def _page(self, verdict: Verdict) -> str | None:
+        """Tell where people read of a window: its report, else the run that made the version."""
+        if self.mlflow_url is None:
+            return None
+        known, _ = self.versions.get(self.model, verdict.version)
+        if verdict.report is not None:
+            try:
+                return self.reports.link(known, verdict.report)
+            except Exception as error:  # MLflow's client alone raises a dozen kinds
+                log.warning("The alert links to the run, not to the report: %s", error)
+        return run_page(self.mlflow_url, known)
 
     def _version_page(self, version: str) -> str | None:
         return version_page(self.mlflow_url, self.model, version) if self.mlflow_url else None

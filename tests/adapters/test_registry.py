@@ -294,6 +294,24 @@ def test_versions_that_training_did_not_make_are_passed_over(
             shelf.registry.download(model, version, tmp_path / "v")
 
 
+@pytest.mark.e2e
+def test_links_lead_to_where_people_open_mlflow(
+    mlflow_server: str, model: str, tmp_path: Path
+) -> None:
+    shelf = MlflowShelf(
+        MlflowRegistry(mlflow_server),
+        MlflowReports(mlflow_server, pages="https://ada:pw@mlflow.example.org/"),
+        MlflowClient(tracking_uri=mlflow_server),
+        tmp_path,
+    )
+    number = shelf.add(model, files(tmp_path, "a"))
+    (version,) = [v for v in shelf.registry.versions(model) if v.version == number]
+    found = shelf.reports.link(version, "monitoring/a b.html")
+
+    assert found.startswith("https://mlflow.example.org/#/experiments/")
+    assert found.endswith(f"/runs/{version.run_id}/artifactPath/monitoring/a%20b.html")
+
+
 def test_a_server_that_does_not_answer_is_named_with_what_to_do() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -6,11 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from trimtab.errors import RegistryUnreachableError
 from trimtab.policy.handling import snooze
 from trimtab.records.checks import CheckKind
 from trimtab.records.incidents import Alert, IncidentState, Severity
 from trimtab.records.verdicts import Finding, FindingKind, Verdict, VerdictKind
+from trimtab.records.versions import ModelVersion
 from trimtab.records.windows import Window
+from trimtab.testing.memory_registry import MemoryReports
 from trimtab_monitoring.consequences import conclude, settle
 from trimtab_monitoring.messages import text_of
 
@@ -76,12 +79,31 @@ def test_an_alert_says_all_that_is_needed_to_act(world: World, lab: Lab) -> None
         "Next: ",
         "Report: monitoring/2013-04-08",
         f"Handle: trimtab incident ack|snooze|false {id}",
-        "Link: http://mlflow:5000/#/runs/run-1",
+        "Link: memory:late/1/monitoring/2013-04-08",
         f"Reproduce: trimtab incident show {id}; trimtab watch late --once",
     ):
         assert told in text
     assert "pw" not in text
     assert alert.incident.columns == ("wind",)
+
+
+class Unlinked(MemoryReports):
+    """Reports of a server that is gone when it is asked where they are."""
+
+    def link(self, version: ModelVersion, path: str) -> str:
+        raise RegistryUnreachableError("http://mlflow:5000")
+
+
+def test_an_alert_whose_report_is_nowhere_leads_to_the_run(world: World, lab: Lab) -> None:
+    for week in range(2):
+        frame = lab.traffic(lab.rows_a_week, seed=100 + week)
+        world.serve(week, frame.assign(wind=frame["wind"] * 1.6))
+    watch = replace(world.watch, mlflow_url="http://ada:pw@mlflow:5000", reports=Unlinked())
+    while watch.step():
+        pass
+
+    (alert,) = alerts(world)
+    assert alert.link == "http://mlflow:5000/#/runs/run-1"
 
 
 def test_what_lasts_is_told_again_when_it_gets_worse_and_each_message_is_its_own(

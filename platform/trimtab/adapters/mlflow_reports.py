@@ -21,12 +21,15 @@ _WATCHES = "trimtab.watches"
 
 
 class MlflowReports:
-    """Artifacts and metrics of the version's run; tags and description of the version."""
+    """Artifacts and metrics of the version's run; tags and description of the version.
 
-    def __init__(self, tracking_uri: str) -> None:
+    `pages` is where people open MLflow, if that is not where this process reaches it.
+    """
+
+    def __init__(self, tracking_uri: str, *, pages: str | None = None) -> None:
         self._client = connect(tracking_uri)
         self._patiently = Patience(tracking_uri)
-        self._tracking_uri = tracking_uri
+        self._pages = pages or tracking_uri
         self._curves: dict[str, str] = {}
 
     def publish(self, version: ModelVersion, name: str, file: Path) -> str:
@@ -41,7 +44,7 @@ class MlflowReports:
     def link(self, version: ModelVersion, path: str) -> str:
         """Tell on which of MLflow's pages people open a file that was published."""
         experiment = self._experiment(version)
-        return artifact_page(self._tracking_uri, experiment, version.run_id, path)
+        return artifact_page(self._pages, experiment, version.run_id, path)
 
     def annotate(
         self,

@@ -44,4 +44,4 @@ def open_reports(settings: Settings) -> Reports:
     """Open what people can read beside a version, in the MLflow UI."""
     from .mlflow_reports import MlflowReports
 
-    return MlflowReports(settings.tracking_uri)
+    return MlflowReports(settings.tracking_uri, pages=settings.project.alerts.mlflow_url)
