@@ -16,7 +16,7 @@ export MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR := false
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup demo test test-fast test-long lint types imports isolate tests gpu format \
-	bench-serving bench-drift
+	bench-serving bench-drift docs
 
 help: ## Show what you can do
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,9 @@ isolate: setup ## Each component runs with only its own dependencies
 format: setup ## Bring the code into form
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+docs: setup ## The documentation as a site, in site/ (open site/index.html)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file infra/development/mkdocs.yml
 
 bench-serving: setup ## The endpoint beside its peers (make bench-serving ARGS=--quick)
 	$(BIN)/python tests/benchmarks/serving/measure.py $(ARGS)
