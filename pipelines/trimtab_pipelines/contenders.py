@@ -17,6 +17,7 @@ from trimtab.records.versions import ModelVersion
 from trimtab.settings import Home
 
 from .signature import require_signature
+from .trained import as_trained
 from .unlabelled import NoStructure
 
 
@@ -100,6 +101,7 @@ def load_contender(
     folder = registry.download(
         version.model, version.version, home.version(version.model, version.version)
     )
+    version = as_trained(version, folder)
     predictor = Predictor.load(folder)
     require_signature(folder, predictor.contract)
     report = replay_golden(folder, predictor)

@@ -16,8 +16,9 @@ from .facts import unseen
 
 _MOST_SLICES = 25
 """Values of one slice column that are looked at, the most frequent ones."""
-_FEW_BLOCKS = 20
-"""With fewer days than this, hours are the blocks; with fewer hours, runs of rows."""
+_FEW_BLOCKS = 12
+"""With fewer days than this, shorter stretches are the blocks; at last, runs of rows."""
+_STRETCHES = ("D", "6h", "h")
 
 
 def judge(
@@ -48,6 +49,8 @@ def judge(
         confidence=settings.gate.confidence,
         min_rows=settings.gate.min_rows,
         seed=settings.train.seed,
+        margin=settings.gate.margin,
+        slice_margin=settings.gate.slice_margin,
     )
 
 
@@ -64,7 +67,7 @@ def blocks_of(settings: ModelSettings, rows: pd.DataFrame) -> np.ndarray:
     """
     if settings.time is not None:
         times = pd.to_datetime(rows[settings.time], utc=True)
-        for length in ("D", "h"):
+        for length in _STRETCHES:
             blocks, found = pd.factorize(times.dt.floor(length))
             if len(found) >= _FEW_BLOCKS:
                 return np.asarray(blocks)

@@ -15,6 +15,7 @@ from trimtab.policy.reference import build_reference
 from trimtab.policy.slicing import find_slices, masks
 from trimtab.records.reference import Reference
 from trimtab.records.schema import Column, ColumnType, Schema
+from trimtab.records.versions import Trained
 from trimtab.settings.project import ModelSettings
 
 from .check import Checked
@@ -23,6 +24,7 @@ from .fitting import Fitted
 from .held_out import HeldOut
 from .requirements import pinned_requirements
 from .split import Split
+from .trained import write_trained
 from .version_folder import watched_beside, watched_output, write_evidence, write_model
 
 
@@ -47,6 +49,7 @@ def make_version(
     beside = watched_beside(checked.contract, held_out.answers)
     write_model(folder, pipeline, checked, pinned_requirements(pipeline), about)
     reference = _reference(best, held_out, checked, split, output, beside, model)
+    write_trained(folder, Trained(until=split.trained_until, rows=split.end))
     return write_evidence(folder, pipeline, checked, reference, output, beside, model.train.seed)
 
 

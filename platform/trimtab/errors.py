@@ -102,6 +102,18 @@ class StaleEpochError(TrimtabError):
         self.expected = expected
 
 
+class StaleLookError(TrimtabError):
+    """Another comparison of the model was written since its looks were read."""
+
+    def __init__(self, model: str, number: int) -> None:
+        super().__init__(
+            f"Versions of {model!r} were compared by somebody else meanwhile: look {number} is "
+            "taken; nothing was changed."
+        )
+        self.model = model
+        self.number = number
+
+
 class StaleTrialError(TrimtabError):
     """A trial ended, or another process went on with it, since it was read."""
 

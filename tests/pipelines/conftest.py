@@ -23,11 +23,12 @@ from trimtab.records.documents import to_json
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RequestState, RetrainRequest, Trigger
 from trimtab.records.schema import Column, ColumnType, Schema
-from trimtab.records.versions import ModelVersion
+from trimtab.records.versions import ModelVersion, Trained
 from trimtab.settings import Settings, load
 from trimtab.testing.memory_registry import MemoryRegistry, MemoryReports
 from trimtab_pipelines.bench import Bench
 from trimtab_pipelines.signature import signature_of
+from trimtab_pipelines.trained import write_trained
 
 MODEL = "late"
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -112,6 +113,7 @@ class Shop:
         skops.io.dump(pipeline, folder / MODEL_FILE)
         frame.assign(**{"(label)": odds}).to_parquet(folder / "reference.parquet")
         write_golden(folder, Predictor.load(folder), frame.head(50))
+        write_trained(folder, Trained(until=trained_until, rows=900))
         version = ModelVersion(
             model=MODEL,
             version=number,

@@ -117,7 +117,7 @@ def test_blocks_are_stretches_of_time_and_more_than_a_few(hours: int, step: time
 
     assert len(blocks) == len(frame)
     assert (np.diff(blocks) >= 0).all(), "a block is one stretch"
-    assert len(set(blocks)) >= min(20, int(np.sqrt(hours)))
+    assert len(set(blocks)) >= min(12, int(np.sqrt(hours)))
 
 
 def test_days_are_the_blocks_where_there_are_enough_of_them(loop: Loop) -> None:

@@ -1,13 +1,20 @@
 """The gate: a challenger replaces the champion only when it is proven better on the same rows."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import stats
 
-from trimtab.records.gate import Comparison, GateResult
+from trimtab.records.amounts import NO_MARGIN, Margin
+from trimtab.records.gate import Comparison, GateCheck, GateResult
+from trimtab.records.looks import Asked
 
-from .resampling import Floats, bounds_of_mean
+from .gate_words import better, few_rows, no_number, not_better, small_slice, worse
+from .resampling import Floats, Spread, spread_of_mean
+
+_POWER = 0.8
+_NOTHING = Comparison(name="all rows", rows=0, champion=0.0, challenger=0.0, low=0.0, high=0.0)
 
 
 def compare(
@@ -20,42 +27,80 @@ def compare(
     confidence: float,
     min_rows: int,
     seed: int,
+    margin: Margin = NO_MARGIN,
+    slice_margin: Margin = NO_MARGIN,
+    asked: Asked | None = None,
 ) -> GateResult:
     """Compare the losses of two models, row by row; a lower loss is better.
 
-    `blocks` numbers the stretches of time (days, say) whose rows share their luck, `slices` maps
-    a name such as `origin=JFK` to a mask of rows. The gain's one-sided confidence bounds come
-    from a block bootstrap (`resampling`), so that neighbouring rows are not counted as
-    independent.
+    `blocks` numbers, in the order of time, the stretches (days, say) whose rows share their luck;
+    `slices` maps a name such as `origin=JFK` to a mask of rows. Bounds come from blocks that are
+    drawn (`resampling.spread_of_mean`). `asked` is the confidence that is asked of the gain after
+    earlier looks at these rows (`looks.asked_of`); without it, `confidence` is.
 
-    It passes when there are enough rows, every loss is finite, the gain's lower bound is above
-    zero and no slice of enough rows is worse with the same confidence.
+    It passes when there are enough rows, every loss is finite, the gain's lower bound is above the
+    margin, and no slice of enough rows is proven worse than its margin allows (`_find_worse`).
     """
     champion, challenger = np.asarray(champion, float), np.asarray(challenger, float)
-    pair = _Pair(champion, challenger, np.asarray(blocks), confidence, seed)
-    overall = pair.on("all rows", np.ones(len(champion), dtype=bool))
-    found = tuple(pair.on(name, np.asarray(rows, dtype=bool)) for name, rows in slices.items())
-    judged = [part for part in found if part.rows >= min_rows]
-    failures = [
-        *_not_finite(champion, challenger),
-        *_too_few(overall, min_rows),
-        *_not_better(overall, metric, confidence),
-        *(_worse(part, metric, confidence) for part in judged if part.high < 0),
+    pair = _Pair(champion, challenger, np.asarray(blocks), seed)
+    wanted = asked.confidence if asked else confidence
+    everywhere = pair.on("all rows", np.ones(len(champion), dtype=bool), margin, wanted)
+    allowed = replace(slice_margin, amount=-slice_margin.amount)
+    parts = [
+        pair.on(name, np.asarray(rows, dtype=bool), allowed, confidence)
+        for name, rows in slices.items()
     ]
-    remarks = [_better(overall, metric, confidence)] if not failures else []
-    remarks += [
-        f"{part.name}: {part.rows} rows, too few to judge (fewer than {min_rows})."
-        for part in found
-        if part.rows < min_rows
-    ]
+    found = _find_worse(parts, confidence, min_rows)
+    overall = everywhere.comparison
+    checks = (
+        _finite(champion, challenger),
+        _enough(overall, min_rows),
+        _better(overall, metric, wanted),
+        _no_slice_worse(found, metric, confidence, min_rows),
+    )
+    failures = _failures(checks)
+    remarks = () if failures else (better(overall, metric, wanted),)
+    small = tuple(small_slice(part, min_rows) for part in found if part.rows < min_rows)
     return GateResult(
         passed=not failures,
         metric=metric,
         confidence=confidence,
         overall=overall,
         slices=found,
-        reasons=(*failures, *remarks),
+        reasons=(*failures, *remarks, *small),
+        asked=asked,
+        checks=checks,
     )
+
+
+def with_checks(
+    result: GateResult, checks: Sequence[GateCheck], remarks: Sequence[str] = ()
+) -> GateResult:
+    """Add conditions to an answer: any that fails turns it into a no, and comes first."""
+    failures = _failures(checks)
+    return replace(
+        result,
+        passed=result.passed and not failures,
+        checks=(*result.checks, *checks),
+        reasons=(*failures, *result.reasons, *remarks),
+    )
+
+
+def refused(metric: str, confidence: float, check: GateCheck) -> GateResult:
+    """Answer for a challenger that cannot be compared with anything."""
+    nothing = GateResult(
+        passed=True, metric=metric, confidence=confidence, overall=_NOTHING, slices=(), reasons=()
+    )
+    return with_checks(nothing, [check])
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A comparison on some rows, and how sure it is."""
+
+    comparison: Comparison
+    beyond: Spread | None
+    """Of the gain beyond its margin; None where the rows are one piece of luck, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,78 +110,135 @@ class _Pair:
     champion: Floats
     challenger: Floats
     blocks: np.ndarray
-    confidence: float
     seed: int
 
-    def on(self, name: str, rows: np.ndarray) -> Comparison:
+    def on(self, name: str, rows: np.ndarray, margin: Margin, confidence: float) -> _Part:
         """Compare on some of the rows, those without a finite loss left out."""
         rows = rows & np.isfinite(self.champion) & np.isfinite(self.challenger)
         if not rows.any():
-            return Comparison(name=name, rows=0, champion=0.0, challenger=0.0, low=0.0, high=0.0)
-        gains = self.champion[rows] - self.challenger[rows]
-        low, high = _bounds(gains, self.blocks[rows], self.confidence, self.seed)
-        return Comparison(
+            return _Part(replace(_NOTHING, name=name), None)
+        champion, challenger = self.champion[rows], self.challenger[rows]
+        sums, sizes = _sums(self._beyond(champion, challenger, margin), self.blocks[rows])
+        spread = spread_of_mean(sums, sizes, self.seed)
+        most = float(np.abs(champion - challenger).max())
+        needed = margin.of(float(champion.mean()))
+        low, high = spread.bounds(confidence) if spread else (-most - needed, most - needed)
+        comparison = Comparison(
             name=name,
             rows=int(rows.sum()),
-            champion=float(self.champion[rows].mean()),
-            challenger=float(self.challenger[rows].mean()),
-            low=low,
-            high=high,
+            champion=float(champion.mean()),
+            challenger=float(challenger.mean()),
+            low=low + needed,
+            high=high + needed,
+            margin=abs(needed),
         )
+        return _Part(comparison, spread)
+
+    def _beyond(self, champion: Floats, challenger: Floats, margin: Margin) -> Floats:
+        """Give each row's gain beyond the margin: a relative one is as unsure as the loss."""
+        needed = margin.amount * champion if margin.is_relative else margin.amount
+        return np.asarray(champion - challenger - needed)
 
 
-def _bounds(gains: Floats, blocks: np.ndarray, confidence: float, seed: int) -> tuple[float, float]:
-    """Bound the mean gain from below and from above, each with this confidence."""
+def _sums(values: Floats, blocks: np.ndarray) -> tuple[Floats, Floats]:
+    """Sum values up by block; gives the sums and the rows of the blocks, in their order."""
     _, block = np.unique(blocks, return_inverse=True)
-    sums = np.bincount(block, weights=gains).astype(np.float64)
-    sizes = np.bincount(block).astype(np.float64)
-    most = float(np.abs(gains).max())
-    return bounds_of_mean(sums, sizes, confidence, seed) or (-most, most)
+    sums = np.bincount(block, weights=values).astype(np.float64)
+    return sums, np.bincount(block).astype(np.float64)
 
 
-def _not_finite(champion: Floats, challenger: Floats) -> list[str]:
-    counted = {
-        "champion": int((~np.isfinite(champion)).sum()),
-        "challenger": int((~np.isfinite(challenger)).sum()),
-    }
-    return [
-        f"The {who} has no finite loss on {count} of {len(champion)} rows; that proves nothing."
-        for who, count in counted.items()
-        if count
-    ]
+def _find_worse(parts: Sequence[_Part], confidence: float, min_rows: int) -> tuple[Comparison, ...]:
+    """Mark the slices that are proven worse than their margin allows.
 
-
-def _too_few(overall: Comparison, min_rows: int) -> list[str]:
-    if overall.rows >= min_rows:
-        return []
-    return [f"{overall.rows} rows are too few to prove anything; gate.min_rows is {min_rows}."]
-
-
-def _not_better(overall: Comparison, metric: str, confidence: float) -> list[str]:
-    if overall.low > 0:
-        return []
-    return [
-        f"Not proven better: {_values(overall, metric)}; with {confidence:.0%} confidence the gain "
-        f"may be as low as {overall.low:.4g}."
-    ]
-
-
-def _worse(part: Comparison, metric: str, confidence: float) -> str:
-    return (
-        f"Worse where {part.name}: {_values(part, metric)}; with {confidence:.0%} confidence the "
-        f"gain is below {part.high:.4g}."
+    By the step-up rule over the slices' p-values (Simes 1986, "An improved Bonferroni procedure
+    for multiple tests of significance", Biometrika 73; Benjamini and Hochberg 1995, "Controlling
+    the false discovery rate", Journal of the Royal Statistical Society B 57). Where no slice is
+    worse, one is marked with probability 1 - `confidence` at most, however many slices there are
+    (for slices that have their luck apart or in common: Benjamini and Yekutieli 2001, Annals of
+    Statistics 29); and several that are a little worse are found together where none of them is
+    found alone. Slices of fewer rows than `min_rows` are not judged.
+    """
+    judged = [i for i, part in enumerate(parts) if part.beyond and part.comparison.rows >= min_rows]
+    chances = {i: spread.chance_of(0.0) for i in judged if (spread := parts[i].beyond)}
+    line = _step_up(list(chances.values()), 1 - confidence)
+    strictest = (1 - confidence) / max(1, len(judged))
+    return tuple(
+        replace(
+            part.comparison,
+            is_worse=i in chances and chances[i] <= line,
+            noticed=_noticed(part, strictest) if i in chances else None,
+        )
+        for i, part in enumerate(parts)
     )
 
 
-def _better(overall: Comparison, metric: str, confidence: float) -> str:
-    return (
-        f"Better: {_values(overall, metric)}; with {confidence:.0%} confidence the gain is at "
-        f"least {overall.low:.4g}."
+def _step_up(chances: Sequence[float], error: float) -> float:
+    """Give the largest p-value that is marked; below zero where none is."""
+    ranked = sorted(chances)
+    marked = [p for rank, p in enumerate(ranked, start=1) if p <= error * rank / len(ranked)]
+    return marked[-1] if marked else -1.0
+
+
+def _noticed(part: _Part, error: float) -> float:
+    """Give the loss that would be noticed with 80% power, were it on this slice alone."""
+    if part.beyond is None or part.beyond.error == 0:
+        return part.comparison.margin
+    reach = stats.t.ppf([1 - error, _POWER], part.beyond.freedom).sum()
+    return part.comparison.margin + float(reach) * part.beyond.error * part.beyond.above
+
+
+def _finite(champion: Floats, challenger: Floats) -> GateCheck:
+    missing = [int((~np.isfinite(side)).sum()) for side in (champion, challenger)]
+    return GateCheck(
+        name="every loss a number",
+        passed=not any(missing),
+        champion=missing[0],
+        challenger=missing[1],
+        limit=0,
+        unit="rows without",
+        why=no_number(missing, len(champion)),
     )
 
 
-def _values(part: Comparison, metric: str) -> str:
-    return (
-        f"{metric} {part.challenger:.4g} against {part.champion:.4g} on {part.rows:,} rows "
-        f"(gain {part.champion - part.challenger:.4g})"
+def _enough(overall: Comparison, min_rows: int) -> GateCheck:
+    return GateCheck(
+        name="enough rows",
+        passed=overall.rows >= min_rows,
+        challenger=overall.rows,
+        limit=min_rows,
+        unit="rows",
+        why=few_rows(overall, min_rows),
+    )
+
+
+def _better(overall: Comparison, metric: str, confidence: float) -> GateCheck:
+    return GateCheck(
+        name="better",
+        passed=overall.low > overall.margin,
+        champion=overall.champion,
+        challenger=overall.challenger,
+        limit=overall.margin,
+        unit="loss",
+        why=not_better(overall, metric, confidence),
+    )
+
+
+def _no_slice_worse(
+    slices: Sequence[Comparison], metric: str, confidence: float, min_rows: int
+) -> GateCheck:
+    found = [part for part in slices if part.is_worse]
+    judged = sum(part.rows >= min_rows for part in slices)
+    return GateCheck(
+        name="no slice worse",
+        passed=not found if judged else None,
+        challenger=len(found),
+        limit=0,
+        unit="slices",
+        why="\n".join(worse(part, metric, confidence) for part in found),
+    )
+
+
+def _failures(checks: Sequence[GateCheck]) -> tuple[str, ...]:
+    return tuple(
+        line for check in checks if check.passed is False for line in check.why.splitlines()
     )

@@ -16,8 +16,12 @@ def losses(
     probabilities: np.ndarray | None,
     predictions: Sequence[object] | np.ndarray,
     labels: Sequence[object] | np.ndarray,
+    *,
+    is_unknown_wrong: bool = False,
 ) -> np.ndarray:
     """Give each row's loss; NaN where the label is no class, no number or absent.
+
+    With `is_unknown_wrong`, a label that is no class of the model is one that it gave no chance.
 
     Without labels there are three. `ambiguity` of clusters is a row's distance from the centre of
     its own one over that of the next, 0 to 1, the same whatever the scale and however many
@@ -31,7 +35,8 @@ def losses(
         case "log_loss" | "brier" if probabilities is not None:
             truth = class_indices(contract, labels)
             score = _log_loss if metric == "log_loss" else _brier
-            return score(np.asarray(probabilities, dtype=float), truth)
+            unknown = 0.0 if is_unknown_wrong else np.nan
+            return score(np.asarray(probabilities, dtype=float), truth, unknown)
         case "squared_error" | "absolute_error" if contract.task is Task.REGRESSION:
             error = np.asarray(predictions, dtype=float) - numbers(labels)
             return np.asarray(error**2 if metric == "squared_error" else np.abs(error))
@@ -55,7 +60,7 @@ def losses_by_class(metric: str, probabilities: np.ndarray) -> np.ndarray:
         raise ValueError(f"{metric!r} is no loss of probabilities")
     score = _log_loss if metric == "log_loss" else _brier
     rows, classes = probabilities.shape
-    return np.column_stack([score(probabilities, np.full(rows, k)) for k in range(classes)])
+    return np.column_stack([score(probabilities, np.full(rows, k), np.nan) for k in range(classes)])
 
 
 def class_indices(contract: Contract, labels: Sequence[object] | np.ndarray) -> np.ndarray:
@@ -84,14 +89,14 @@ def _number(label: object) -> float:
     return number if np.isfinite(number) else float("nan")
 
 
-def _log_loss(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    chosen = _of_truth(probabilities, truth)
+def _log_loss(probabilities: np.ndarray, truth: np.ndarray, unknown: float) -> np.ndarray:
+    chosen = _of_truth(probabilities, truth, unknown)
     return np.asarray(-np.log(np.clip(chosen, _SMALLEST, 1.0)))
 
 
-def _brier(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def _brier(probabilities: np.ndarray, truth: np.ndarray, unknown: float) -> np.ndarray:
     """Squared distance from the truth; halved for two classes, where both say the same."""
-    of_truth = _of_truth(probabilities, truth)
+    of_truth = _of_truth(probabilities, truth, unknown)
     distance: np.ndarray = (probabilities**2).sum(axis=1) - 2 * of_truth + 1
     return distance / 2 if probabilities.shape[1] == 2 else distance
 
@@ -102,10 +107,11 @@ def _ambiguity(distances: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(own, next_, out=np.ones(len(own)), where=next_ > 0))
 
 
-def _of_truth(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Take the probability of what was true."""
+def _of_truth(probabilities: np.ndarray, truth: np.ndarray, unknown: float) -> np.ndarray:
+    """Take the probability of what was true; `unknown` where that is no class."""
     is_known = ~np.isnan(truth)
-    chosen = np.full(len(truth), np.nan)
+    chosen = np.full(len(truth), unknown)
     rows = np.flatnonzero(is_known)
     chosen[rows] = probabilities[rows, truth[rows].astype(int)]
+    chosen[~np.isfinite(probabilities).all(axis=1)] = np.nan
     return chosen

@@ -10,6 +10,7 @@ from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.incidents import Alert, FalseMark, Incident
 from trimtab.records.keys import ApiKey
 from trimtab.records.ledger import LedgerEntry
+from trimtab.records.looks import Look
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RetrainRequest
 from trimtab.records.sums import Stretch
@@ -182,6 +183,18 @@ class Trials(Protocol):
         ...
 
 
+class Looks(Protocol):
+    """Which rows were used how often to compare versions."""
+
+    def of(self, model: str) -> Sequence[Look]:
+        """List the looks of a model, oldest first."""
+        ...
+
+    def record(self, look: Look) -> None:
+        """Write a look. Raises StaleLookError unless its number is that of the newest plus 1."""
+        ...
+
+
 class Outbox(Protocol):
     """Alerts on their way out; written with the decision that caused them.
 
@@ -326,6 +339,11 @@ class Stores(Protocol):
     @property
     def trials(self) -> Trials:
         """What is being tried."""
+        ...
+
+    @property
+    def looks(self) -> Looks:
+        """What was compared on which rows."""
         ...
 
 

@@ -31,6 +31,16 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a version has seen; kept with it as `trained.json`, which nobody can write anew."""
+
+    until: datetime
+    """It has seen no row at or after this moment."""
+    rows: int
+    """How many rows, the oldest, it has seen at most: for sources without a column of times."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestFile:
     """One file of a version."""
 

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from trimtab.records.amounts import NO_MARGIN, MarginSetting, Seconds, Size
 from trimtab.records.contracts import Task
 from trimtab.records.devices import WantedDevice
 from trimtab.records.durations import Duration, Rate, RateSetting
@@ -91,7 +92,10 @@ class GateSettings(Section):
     there is one for each task: ambiguity for clustering, rate_shift for anomaly,
     reconstruction_error for embedding."""
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
-    """The challenger must be better with this confidence, on the same rows."""
+    """The challenger must be better with this confidence, on the same rows. All looks that there
+    will ever be at the same rows share the error that it leaves, so each is asked for more."""
+    margin: MarginSetting = NO_MARGIN
+    """By more than how much it must be better: `0.01` of the loss, or `2%` of the champion's."""
     window: Duration | None = None
     """The newest rows, kept from training, that both are judged on; by default a tenth, or
     `min_rows` where that is more."""
@@ -100,6 +104,16 @@ class GateSettings(Section):
     slices: tuple[str, ...] = ()
     """Columns within whose values the challenger must not be worse; the monitor measures losses
     within them, too."""
+    slice_margin: MarginSetting = NO_MARGIN
+    """How much worse than the champion it may be within a slice; written like `margin`."""
+    calibration_margin: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """How much further off its probabilities may be from what happens than the champion's are."""
+    max_latency: Seconds | None = None
+    """Longest usual time for an answer to one row, such as `5ms`, on the machine that judges."""
+    max_slowdown: Annotated[float, Field(gt=0)] | None = None
+    """Most that this time may be as a multiple of the champion's: `2` is twice as slow."""
+    max_size: Size | None = None
+    """Most that the version's files may take, such as `50 MB`."""
 
 
 class MonitorSettings(Section):

@@ -17,6 +17,7 @@ from .keys import SqlKeys
 from .label_search import SqlLabelFiles, SqlLabelSearch
 from .labels import SqlLabels
 from .ledger import SqlLedger, SqlPromotions
+from .looks import SqlLooks
 from .migrating import migrate
 from .outbox import SqlEndpoints, SqlOutbox
 from .requests import SqlRetrainRequests
@@ -50,6 +51,7 @@ class SqlStores:
     endpoints: SqlEndpoints
     keys: SqlKeys
     trials: SqlTrials
+    looks: SqlLooks
 
     @classmethod
     def on(cls, session: Session) -> "SqlStores":
@@ -69,6 +71,7 @@ class SqlStores:
             endpoints=SqlEndpoints(session),
             keys=SqlKeys(session),
             trials=SqlTrials(session),
+            looks=SqlLooks(session),
         )
 
 

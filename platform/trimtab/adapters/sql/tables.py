@@ -2,7 +2,16 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Float, Index, Integer, String, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from trimtab.records.incidents import Incident, Observation
@@ -200,6 +209,26 @@ class EvidenceRow(Table):
 
     trial: Mapped[str] = mapped_column(_NAME, primary_key=True)
     evidence: Mapped[Evidence] = mapped_column(Document(Evidence))
+
+
+class LookRow(Table):
+    """A comparison of two versions; the same one again is no new look."""
+
+    __tablename__ = "looks"
+    __table_args__ = (UniqueConstraint("model", "digest"),)
+
+    model: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime]
+    challenger: Mapped[str] = mapped_column(_NAME)
+    challenger_sha256: Mapped[str] = mapped_column(String(64))
+    champion: Mapped[str | None] = mapped_column(_NAME)
+    start: Mapped[float] = mapped_column(Float)
+    end: Mapped[float] = mapped_column(Float)
+    rows: Mapped[int]
+    digest: Mapped[str] = mapped_column(String(64))
+    confidence: Mapped[float] = mapped_column(Float)
+    passed: Mapped[bool]
 
 
 class AlertRow(Table):
