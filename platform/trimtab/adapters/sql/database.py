@@ -20,7 +20,7 @@ from .ledger import SqlLedger, SqlPromotions
 from .looks import SqlLooks
 from .migrating import migrate
 from .outbox import SqlEndpoints, SqlOutbox
-from .requests import SqlRetrainRequests
+from .requests import SqlRetrainRequests, SqlRowCounts
 from .sums import SqlSums
 from .trials import SqlTrials
 from .watching import SqlFalseMarks, SqlIncidents, SqlVerdicts
@@ -40,6 +40,7 @@ class SqlStores:
     ledger: SqlLedger
     promotions: SqlPromotions
     requests: SqlRetrainRequests
+    row_counts: SqlRowCounts
     incidents: SqlIncidents
     false_marks: SqlFalseMarks
     verdicts: SqlVerdicts
@@ -60,6 +61,7 @@ class SqlStores:
             ledger=SqlLedger(session),
             promotions=SqlPromotions(session),
             requests=SqlRetrainRequests(session),
+            row_counts=SqlRowCounts(session),
             incidents=SqlIncidents(session),
             false_marks=SqlFalseMarks(session),
             verdicts=SqlVerdicts(session),
