@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from trimtab.policy.reigns import last_advance, withdrawn
 from trimtab.policy.retrain import RetrainFacts, RetrainRules, losses_in_row, trainings_of
 from trimtab.ports import Clock, Database
 from trimtab.records.incidents import Situation
@@ -33,7 +34,7 @@ def gather(
     """Read what the stores know about a request's model."""
     with database.transaction() as stores:
         recent = stores.requests.recent(request.model, limit=_FAR_BACK)
-        champion = stores.promotions.current(request.model)
+        history = stores.promotions.history(request.model)
         active = stores.incidents.active(request.model)
     requests = [other for other in recent if other.id != request.id]
     return RetrainFacts(
@@ -41,7 +42,7 @@ def gather(
         now=clock.now(),
         new_rows=new_rows,
         trainings=trainings_of(requests),
-        losses_in_row=losses_in_row(requests, champion.at if champion else None),
+        losses_in_row=losses_in_row(requests, last_advance(history), withdrawn(history)),
         in_flight=sum(r.state.is_open for r in requests),
         broken_data=tuple(
             line

@@ -20,7 +20,9 @@ from trimtab.adapters.sql import open_database
 from trimtab.ports import Database
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import to_json
+from trimtab.records.estimates import Estimator, Method
 from trimtab.records.promotions import Promotion
+from trimtab.records.reference import Reference
 from trimtab.records.requests import RequestState, RetrainRequest, Trigger
 from trimtab.records.schema import Column, ColumnType, Schema
 from trimtab.records.versions import ModelVersion
@@ -76,6 +78,22 @@ def world(seed: int = 0) -> pd.DataFrame:
     )
 
 
+def reference() -> Reference:
+    """What the versions promise; their probabilities are taken at their word."""
+    return Reference(
+        rows=400,
+        columns=(),
+        checks=(),
+        calibrations=(),
+        rows_needed=30,
+        window=timedelta(days=1),
+        false_alarms=0.01,
+        estimator=Estimator(
+            method=Method.CBPE, metric="log_loss", expected=0.5, limit=0.6, margin=0.02, rows=500
+        ),
+    )
+
+
 @dataclass
 class Shop:
     """Makes versions of a wished skill: 2.0 knows the truth, 0.0 nothing, -2.0 the opposite."""
@@ -110,6 +128,7 @@ class Shop:
         (folder / CONTRACT_FILE).write_bytes(to_json(contract))
         Model(signature=signature_of(contract)).save(folder / "MLmodel")
         skops.io.dump(pipeline, folder / MODEL_FILE)
+        (folder / "reference.json").write_bytes(to_json(reference()))
         frame.assign(**{"(label)": odds}).to_parquet(folder / "reference.parquet")
         write_golden(folder, Predictor.load(folder), frame.head(50))
         version = ModelVersion(

@@ -33,7 +33,8 @@ from trimtab_pipelines.trial_errors import (
     TrialRunningError,
     UnfitChallengerError,
 )
-from trimtab_pipelines.trials import begin_trial, compare_now, end_by_hand, give_up, unfit
+from trimtab_pipelines.trial_fitness import unfit
+from trimtab_pipelines.trials import begin_trial, compare_now, end_by_hand, give_up
 
 Loop = Any  # the conftest's; it is no module that could be imported
 MODEL = "late"

@@ -50,3 +50,5 @@ class RetrainRequest:
     version: str | None = None
     """The challenger that came of it."""
     finished_at: datetime | None = None
+    manifest_sha256: str | None = None
+    """The challenger's bytes as the gate judged them."""

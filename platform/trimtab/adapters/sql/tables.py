@@ -36,6 +36,7 @@ class PromotionRow(Table):
     actor: Mapped[str]
     reasons: Mapped[tuple[str, ...]] = mapped_column(Document(_REASONS))
     at: Mapped[datetime]
+    how: Mapped[str] = mapped_column(_NAME)
 
 
 class LedgerRow(Table):
@@ -79,6 +80,7 @@ class RequestRow(Table):
     reasons: Mapped[tuple[str, ...]] = mapped_column(Document(_REASONS))
     version: Mapped[str | None] = mapped_column(_NAME)
     finished_at: Mapped[datetime | None]
+    manifest_sha256: Mapped[str | None] = mapped_column(String(64))
     holder: Mapped[str | None]
     lease_until: Mapped[float | None] = mapped_column(Float)  # POSIX seconds, the system's clock
 
