@@ -30,8 +30,8 @@ class RequestOpenError(TrimtabError):
         asked = f"asked for by {request.asked_by} at {request.asked_at:%Y-%m-%d %H:%M}"
         if request.state is RequestState.WAITING:
             step = (
-                f"Version {request.version} won and waits for approval: trimtab promote "
-                f"{request.model} {request.version}"
+                f"Version {request.version} won and waits for approval: trimtab approve "
+                f"{request.model} {request.version}, or: trimtab reject"
             )
         else:
             step = f"A training of {request.model!r} is under way ({asked}): trimtab status"

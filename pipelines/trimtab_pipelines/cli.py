@@ -1,21 +1,16 @@
 """The verbs of pipelines: train, promote, rollback, demo."""
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import click
 
-from trimtab.cli import console, project_option
+from trimtab.cli import Moment, console, project_option
 from trimtab.errors import ExitCode
 from trimtab.records.requests import RequestState
 from trimtab.settings import Settings
 
 from .keyboard import actor, require_mlflow, teller
-
-if TYPE_CHECKING:
-    from trimtab.records.promotions import Promotion
-
-    from .contest import Contest
+from .shown import conclude, show_contest, show_moved
 
 _EXIT = {
     RequestState.PROMOTED: ExitCode.OK,
@@ -23,22 +18,6 @@ _EXIT = {
     RequestState.FAILED: ExitCode.FAILED,
 }
 """How `train` ends by how its request ended; all else is a no."""
-
-
-class Moment(click.ParamType[datetime]):
-    """A moment in ISO 8601; without a zone it is UTC."""
-
-    name = "ISO 8601"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Read it; a bad one is a usage error."""
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time; write 2013-04-01 or 2013-04-01T12:00", param, ctx)
-        return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 @click.command(epilog="Example: trimtab train late-arrival --until 2013-04-01")
@@ -67,11 +46,14 @@ def train(settings: Settings, model: str, until: datetime | None) -> None:
     with console.status(model) as status:
         outcome = train_by_hand(bench, model, actor=actor(), until=until, say=teller(status.update))
     if outcome.contest:
-        _show(outcome.contest)
+        show_contest(outcome.contest)
     ended = outcome.request
-    _conclude(settings, model, ended.version, str(ended.state), ended.reasons)
+    conclude(settings, model, ended.version, str(ended.state), ended.reasons)
     if ended.state is RequestState.WAITING:
-        console.print(f"Approve it: trimtab promote {model} {ended.version}")
+        step = (
+            f"trimtab approve {model} {ended.version}, or: trimtab reject {model} {ended.version}"
+        )
+        console.print(f"Approve it: {step}", markup=False)
     raise SystemExit(_EXIT.get(ended.state, ExitCode.REFUSED))
 
 
@@ -80,18 +62,24 @@ def train(settings: Settings, model: str, until: datetime | None) -> None:
 @click.argument("version")
 @click.option("--force", is_flag=True, help="Promote it without the gate; needs --why.")
 @click.option("--why", metavar="TEXT", help="Why the gate is overridden; kept in the ledger.")
+@click.option("--no-bake", is_flag=True, help="It stays, whatever it shows.")
 @project_option
-def promote(settings: Settings, model: str, version: str, force: bool, why: str | None) -> None:
+def promote(
+    settings: Settings, model: str, version: str, force: bool, why: str | None, no_bake: bool
+) -> None:
     """Make VERSION the champion of MODEL, if it passes the gate.
 
     A version that has won already and waits for approval is promoted at once. Any other one is
     compared with the present champion on the newest rows that neither was trained on.
 
     With --force --why "..." the gate is left out. The version must still load and reproduce its
-    golden rows, and the ledger keeps who did it and why. Exit codes: 0 promoted, 3 the gate said
-    no.
+    golden rows, and the ledger keeps who did it and why.
+
+    A new champion has to prove itself for promotion.bake beside the one before, a forced one too;
+    with --no-bake it need not. Exit codes: 0 promoted, 1 somebody else moved the champion at the
+    same moment, 3 the gate said no.
     """
-    if force != bool(why):
+    if force != bool(why and why.strip()):
         raise click.UsageError('--force and --why "..." go together: an override needs its reason')
     settings.model(model)
     require_mlflow(settings)
@@ -99,25 +87,37 @@ def promote(settings: Settings, model: str, version: str, force: bool, why: str 
         from .bench import open_bench
         from .by_hand import promote_by_hand
 
-        found = promote_by_hand(open_bench(settings), model, version, actor=actor(), override=why)
+        found = promote_by_hand(
+            open_bench(settings),
+            model,
+            version,
+            actor=actor(),
+            override=why,
+            bakes=not no_bake,
+        )
     if found.contest:
-        _show(found.contest)
+        show_contest(found.contest)
     if found.promotion is None:
         reasons = found.contest.result.reasons if found.contest else ()
-        _conclude(settings, model, version, "not promoted", reasons)
+        conclude(settings, model, version, "not promoted", reasons)
         raise SystemExit(ExitCode.REFUSED)
-    _moved(settings, found.promotion)
+    show_moved(settings, found.promotion)
 
 
 @click.command(epilog='Example: trimtab rollback late-arrival --why "complaints from JFK"')
 @click.argument("model")
+@click.option("--to", metavar="VERSION", help="An earlier champion. [default: the one before]")
 @click.option("--why", metavar="TEXT", default="", help="Kept in the ledger.")
 @project_option
-def rollback(settings: Settings, model: str, why: str) -> None:
+def rollback(settings: Settings, model: str, to: str | None, why: str) -> None:
     """Make the champion before the present one champion of MODEL again.
 
-    Doing it twice goes back further; it never returns to what was rolled back from. The version
-    is fetched, verified and loaded first: if that fails, nothing is changed.
+    Doing it twice goes back further; it never returns to what was rolled back from. With --to any
+    earlier champion is taken; trimtab history shows them. The version is fetched, verified and
+    loaded first: if that fails, nothing is changed.
+
+    Exit codes: 0 rolled back, 1 the version is damaged or the champion moved at the same moment, 2
+    VERSION was never champion, 3 there is none before.
     """
     settings.model(model)
     require_mlflow(settings)
@@ -125,8 +125,8 @@ def rollback(settings: Settings, model: str, why: str) -> None:
         from .bench import open_bench
         from .by_hand import roll_back
 
-        promotion = roll_back(open_bench(settings), model, actor=actor(), why=why)
-    _moved(settings, promotion)
+        promotion = roll_back(open_bench(settings), model, actor=actor(), why=why, to=to)
+    show_moved(settings, promotion)
 
 
 @click.command(epilog="Example: trimtab demo --exit --project examples/flights")
@@ -144,27 +144,3 @@ def demo(settings: Settings, leave: bool) -> None:
     from .demo.command import run
 
     run(settings, leave=leave)
-
-
-def _show(contest: "Contest") -> None:
-    from .gate_table import as_table
-
-    console.print(as_table(contest.result, contest.opponent))
-
-
-def _moved(settings: Settings, promotion: "Promotion") -> None:
-    said = f"champion now (it was {promotion.previous or 'none'})"
-    _conclude(settings, promotion.model, promotion.version, said, promotion.reasons)
-
-
-def _conclude(
-    settings: Settings, model: str, version: str | None, said: str, reasons: tuple[str, ...]
-) -> None:
-    from trimtab.adapters.mlflow_links import version_page
-
-    what = f"version {version}" if version else "no version"
-    console.print(f"[bold]{model}[/]: {what}: [bold]{said}[/]")
-    for reason in reasons:
-        console.print(f"  - {reason}", markup=False)
-    if version:
-        console.print(f"  {version_page(settings.tracking_uri, model, version)}", style="dim")

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from trimtab.errors import StaleTrialError
+from trimtab.adapters.lowering import CannotLowerError
+from trimtab.adapters.predictor import Predictor
+from trimtab.errors import StaleEpochError, StaleTrialError
 from trimtab.policy.agreement import conclude
 from trimtab.policy.said import make_plan
 from trimtab.policy.tallying import begin, with_pairs, with_served, with_timings
@@ -19,9 +21,9 @@ from trimtab.records.logged import LoggedRows
 from trimtab.records.tallies import Evidence, Plan, Tally
 from trimtab.records.trials import Trial, TrialKind, tells_of_failure
 
+from .bake_facts import unaskable
+from .baking import conclude_bake, with_look
 from .bench import Bench
-from .contenders import Contender, load_contender
-from .contest import find_version
 from .live_losses import judge_live
 from .logged_answers import (
     asked,
@@ -33,28 +35,13 @@ from .logged_answers import (
     spell,
 )
 from .pace import Pace
+from .pairs import Pair, load_pair
 from .trial_ends import end_trial
 
 _MOST_VALUES = 25
 """Values of one slice column that are looked at, the most frequent ones in training."""
 _TIMED = 40
 """Rows that are timed one by one, each time a trial is taken up."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """The two versions of a trial, loaded."""
-
-    champion: Contender
-    challenger: Contender
-
-    def other(self, version: str) -> Contender:
-        """Give the version that did not answer."""
-        return self.champion if version == self.challenger.version.version else self.challenger
-
-    def named(self, version: str) -> Contender:
-        """Give the version of a number."""
-        return self.challenger if version == self.challenger.version.version else self.champion
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,7 +59,7 @@ class Comparing:
         `is_last` also takes the rows of the last minutes, of which more may come. Raises
         UnknownVersionError and ManifestError when a version cannot be loaded.
         """
-        pair = self._load(trial)
+        pair = load_pair(self.bench, trial)
         horizon = self._horizon(trial, is_last)
         is_timed = False
         while trial.is_running:
@@ -89,8 +76,7 @@ class Comparing:
             if not is_timed and sample is not None:
                 tally, is_timed = _timed(tally, pair, sample), True
             self.pace.saw(sum(len(logged.rows) for logged in read.values()))
-            quality = evidence.result.quality if evidence else None
-            self._advance(trial, end, tally, quality)
+            self._advance(trial, end, tally, evidence)
             self.say(f"compared through {end:%Y-%m-%d %H:%M}")
         return self._settle(trial, pair)
 
@@ -106,25 +92,6 @@ class Comparing:
             min_rows=gate.min_rows,
             quality=quality,
         )
-
-    def _load(self, trial: Trial) -> Pair:
-        bench, model = self.bench, trial.model
-        with bench.database.transaction() as stores:
-            moves = stores.promotions.history(model)
-        judged = next((m.manifest_sha256 for m in moves if m.epoch == trial.epoch), None)
-        champion, challenger = (
-            load_contender(
-                bench.registry,
-                bench.settings.home,
-                find_version(bench.registry, model, version),
-                sha256,
-            )
-            for version, sha256 in (
-                (trial.champion, judged),
-                (trial.challenger, trial.manifest_sha256),
-            )
-        )
-        return Pair(champion=champion, challenger=challenger)
 
     def _horizon(self, trial: Trial, is_last: bool) -> datetime:
         """Find up to where no row can still come."""
@@ -149,9 +116,8 @@ class Comparing:
         return {version: logged for version, logged in read.items() if logged is not None}
 
     def _can_ask(self, trial: Trial, pair: Pair) -> bool:
-        """Tell whether the log keeps what a version has to be asked."""
-        names = pair.challenger.predictor.contract.schema.names
-        return not self.bench.settings.model(trial.model).capture.redacts(names)
+        """Tell whether the versions can be asked what they would have answered."""
+        return not unaskable(self.bench, trial, pair)
 
     def _count(
         self, tally: Tally, trial: Trial, pair: Pair, version: str, logged: LoggedRows
@@ -211,14 +177,15 @@ class Comparing:
         return make_plan(predictor.contract, asked(predictor, sample), slices, remarks)
 
     def _advance(
-        self, trial: Trial, through: datetime, tally: Tally, quality: GateResult | None
+        self, trial: Trial, through: datetime, tally: Tally, earlier: Evidence | None
     ) -> None:
         """Write how far it is; where another process was faster, its work counts and not ours."""
         further = replace(trial, compared_through=through, revision=trial.revision + 1)
-        result = self.result(further, tally, quality)
+        quality, looks = (earlier.result.quality, earlier.looks) if earlier else (None, ())
+        evidence = Evidence(tally=tally, result=self.result(further, tally, quality), looks=looks)
         try:
             with self.bench.database.transaction() as stores:
-                stores.trials.save(further, Evidence(tally=tally, result=result))
+                stores.trials.save(further, evidence)
         except StaleTrialError:
             self.say("another process goes on with it too")
 
@@ -232,18 +199,31 @@ class Comparing:
             if self._can_ask(trial, pair):
                 quality = judge_live(self.bench, self.log, trial, pair.champion, pair.challenger)
             result = self.result(trial, evidence.tally, quality)
-            evidence = Evidence(tally=evidence.tally, result=result)
-        is_over = trial.until is not None and trial.compared_through >= trial.until
+            evidence = replace(evidence, result=result)
+            if trial.kind is TrialKind.BAKE:
+                evidence = with_look(self.bench, self.log, trial, pair, evidence)
         try:
             with self.bench.database.transaction() as stores:
-                if is_over:
-                    now = self.bench.clock.now()
-                    return end_trial(stores, trial, [_time(trial)], at=now, evidence=evidence)
+                ended = self._end(stores, trial, pair, evidence)
+                if ended is not None:
+                    return ended
                 further = replace(trial, revision=trial.revision + 1)
                 stores.trials.save(further, evidence)
                 return further
-        except StaleTrialError:
+        except (StaleTrialError, StaleEpochError):
             return self._read(trial)[0]
+
+    def _end(
+        self, stores: Stores, trial: Trial, pair: Pair, evidence: Evidence | None
+    ) -> Trial | None:
+        """End it where it is over; None while it goes on."""
+        now = self.bench.clock.now()
+        if trial.kind is TrialKind.BAKE and evidence is not None:
+            before = pair.challenger.version
+            return conclude_bake(stores, trial, evidence, before, at=now)
+        if trial.until is None or trial.compared_through < trial.until:
+            return None
+        return end_trial(stores, trial, [_time(trial)], at=now, evidence=evidence)
 
 
 def _fresh(stores: Stores, trial: Trial) -> Trial:
@@ -254,16 +234,25 @@ def _timed(tally: Tally, pair: Pair, sample: pd.DataFrame) -> Tally:
     """Time both versions on single rows, in turns, so that a busy machine slows both."""
     taken: dict[str, list[float]] = {}
     contenders = (pair.champion, pair.challenger)
+    engines = {c.version.version: _engine(c.predictor) for c in contenders}
     for row in range(len(sample)):
         for contender in contenders:
             one = sample.iloc[row : row + 1]
             began = time.perf_counter()
-            asked(contender.predictor, one)
+            asked(engines[contender.version.version], one)
             micros = (time.perf_counter() - began) * 1e6
             taken.setdefault(contender.version.version, []).append(micros)
     for version, micros_each in taken.items():
         tally = with_timings(tally, version, micros_each[len(micros_each) // 10 :])  # warm by then
     return tally
+
+
+def _engine(predictor: Predictor) -> Predictor:
+    """Give the fast path, which serves where there is one."""
+    try:
+        return predictor.lowered()
+    except CannotLowerError:
+        return predictor
 
 
 def _time(trial: Trial) -> str:

@@ -31,6 +31,7 @@ def end_request(
     reasons: Sequence[str],
     at: datetime,
     version: str | None = None,
+    manifest_sha256: str | None = None,
     is_given_up: bool = False,
 ) -> RetrainRequest:
     """Write how a request ended (or that it waits), in the caller's transaction.
@@ -43,6 +44,7 @@ def end_request(
         state=state,
         reasons=(*request.reasons, *reasons),
         version=version,
+        manifest_sha256=manifest_sha256,
         finished_at=at,
     )
     stores.requests.finish(ended, holder)
@@ -72,7 +74,8 @@ def _alert(ended: RetrainRequest, reasons: Sequence[str], at: datetime) -> Alert
     match ended.state:
         case RequestState.WAITING:
             title = f"{ended.model}: version {ended.version} won and waits for approval"
-            step = f"Approve it: trimtab promote {ended.model} {ended.version}"
+            named = f"{ended.model} {ended.version}"
+            step = f'Approve it: trimtab approve {named}; or: trimtab reject {named} --why "..."'
         case RequestState.FAILED if ended.trigger is not Trigger.MANUAL:
             title = f"{ended.model}: a training failed"
             step = f"Put right what it says, then: trimtab train {ended.model}"

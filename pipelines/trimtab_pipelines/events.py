@@ -25,8 +25,14 @@ class Event(StrEnum):
     ROLLED_BACK = "version rolled back"
     TRIAL_BEGUN = "trial begun"
     TRIAL_ENDED = "trial ended"
+    BAKE_BEGUN = "bake begun"
+    BAKE_PASSED = "bake passed"
+    BAKE_FAILED = "bake failed"
+    BAKE_ENDED = "bake ended"
+    """Neither: somebody, or another champion, ended it before its time."""
     ALIAS_MOVED = "alias moved"
     ALIAS_MOVED_BY_HAND = "alias moved by hand"
+    ALIAS_PUT_BACK = "alias put back"
 
 
 def entry(

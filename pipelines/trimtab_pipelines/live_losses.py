@@ -27,7 +27,7 @@ _MOST_SLICES = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Losses:
+class LiveLosses:
     """Of some labelled rows."""
 
     champion: np.ndarray
@@ -46,7 +46,7 @@ def judge_live(
     """
     sides = (champion, challenger)
     pace, end, looked = Pace(), trial.compared_through, 0
-    parts: list[_Losses] = []
+    parts: list[LiveLosses] = []
     while end > trial.since and looked < _MOST_ROWS:
         start = pace.start(end, trial.since)
         seen = 0
@@ -56,28 +56,32 @@ def judge_live(
             logged = log.read(trial.model, contender.version.version, start, end)
             if logged is not None and len(logged.rows):
                 seen += len(logged.rows)
-                parts += _labelled(bench, trial, sides, at, logged)
+                found = labelled_losses(bench, trial, sides, at, logged)
+                parts += [found] if found is not None else []
         pace.saw(seen)
         end, looked = start, looked + seen
     parts = [part for part in parts if len(part.seconds)]
     return _compare(bench, trial, parts) if parts else None
 
 
-def _labelled(
+def labelled_losses(
     bench: Bench,
     trial: Trial,
     sides: tuple[Contender, Contender],
     answered_by: int,
     logged: LoggedRows,
-) -> list[_Losses]:
-    """Give the losses on the rows that one side answered; an empty list without labels."""
+) -> LiveLosses | None:
+    """Give the losses on the rows that one side answered; None without labels.
+
+    `answered_by` is the index of that side; the other one is asked now.
+    """
     keys, ids = logged.rows["key"].tolist(), logged.rows["prediction_id"].tolist()
     with bench.database.transaction() as stores:
         told = stores.labels.get(trial.model, named(keys, ids))
     labels = labels_of_rows(keys, ids, told)
     known = np.array([label is not None for label in labels], dtype=bool)
     if not known.any() or not sides[0].predictor.contract.task.has_labels:
-        return []
+        return None
     rows, inputs = logged.rows[known], logged.inputs[known]
     truth = np.array([label.value for label in labels if label is not None], dtype=object)
     settings = bench.settings.model(trial.model)
@@ -91,7 +95,7 @@ def _labelled(
     slices = {c: spell(inputs[c]).to_numpy(dtype=object)[usable] for c in columns}
     seconds = seconds_of(rows)[usable]
     left, right = (side[usable] for side in found)
-    return [_Losses(champion=left, challenger=right, seconds=seconds, slices=slices)]
+    return LiveLosses(champion=left, challenger=right, seconds=seconds, slices=slices)
 
 
 def _losses(metric: str, contract: Contract, said: Said, truth: np.ndarray) -> np.ndarray:
@@ -99,7 +103,7 @@ def _losses(metric: str, contract: Contract, said: Said, truth: np.ndarray) -> n
     return losses(metric, contract, shares, said.output[:, 0], truth)
 
 
-def _compare(bench: Bench, trial: Trial, parts: list[_Losses]) -> GateResult:
+def _compare(bench: Bench, trial: Trial, parts: list[LiveLosses]) -> GateResult:
     settings = bench.settings.model(trial.model)
     seconds = np.concatenate([part.seconds for part in parts])
     blocks = (seconds // 60).astype(np.int64)

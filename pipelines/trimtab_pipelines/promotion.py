@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from trimtab.policy.reigns import stamp
 from trimtab.ports import Stores
-from trimtab.records.promotions import Promotion
+from trimtab.records.promotions import Move, Promotion
 from trimtab.records.requests import RequestState
 from trimtab.records.versions import ModelVersion
 
+from .bake_begin import begin_bake
 from .events import Event, entry
 from .trial_ends import end_overtaken
 
@@ -21,11 +23,13 @@ def promote(
     actor: str,
     reasons: Sequence[str],
     at: datetime,
-    event: Event = Event.PROMOTED,
+    how: Move = Move.GATE,
+    bake: timedelta | None = None,
 ) -> Promotion:
     """Make a version champion, in the caller's transaction, with a ledger row.
 
-    A trial against the champion before is over with it.
+    A trial against the champion before is over with it. With `bake` the new champion has to prove
+    itself for so long beside the one before, where there was one.
 
     `against` is the champion it was judged against. Raises StaleEpochError, and nothing may be
     committed, when there is another one by now.
@@ -39,12 +43,17 @@ def promote(
         actor=actor,
         reasons=tuple(reasons),
         at=at,
+        how=how,
     )
     stores.promotions.record(promotion)
+    event = Event.ROLLED_BACK if how in (Move.ROLLBACK, Move.BAKE) else Event.PROMOTED
+    told = [*reasons, stamp(promotion)]
     stores.ledger.append(
-        entry(event, version.model, version.version, at=at, actor=actor, reasons=reasons)
+        entry(event, version.model, version.version, at=at, actor=actor, reasons=told)
     )
     end_overtaken(stores, promotion)
+    if bake is not None and against is not None:
+        begin_bake(stores, promotion, against, bake)
     return promotion
 
 

@@ -193,6 +193,7 @@ class Pursuit:
                 reasons=reasons,
                 at=now,
                 version=contest.challenger.version if contest else None,
+                manifest_sha256=contest.challenger.manifest_sha256 if contest else None,
                 is_given_up=is_given_up,
             )
             if contest and state is RequestState.PROMOTED:
@@ -203,6 +204,7 @@ class Pursuit:
                     actor="gate",
                     reasons=[f"asked for: {self.request.trigger}", *reasons],
                     at=now,
+                    bake=self.bench.settings.model(self.request.model).promotion.bakes_for,
                 )
         return Outcome(request=ended, contest=contest)
 

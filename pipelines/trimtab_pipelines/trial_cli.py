@@ -152,6 +152,9 @@ def trial(settings: Settings, model: str, end: bool, why: str, as_json: bool) ->
     are as a whole, 0 to 1; differences are the challenger's mean less the champion's. Where
     labels have come, the losses of both on the same rows are compared as the gate does it.
 
+    While a new champion bakes, this shows it beside what the version before would have answered.
+    Then --end lets it stay, without further looks.
+
     The running platform keeps the comparison up to date. A trial decides nothing: trimtab
     promote MODEL VERSION does, by the gate.
     """
@@ -179,8 +182,9 @@ def trial(settings: Settings, model: str, end: bool, why: str, as_json: bool) ->
     if as_json:
         from trimtab.records.documents import to_json
 
-        result = evidence.result if evidence else None
-        click.echo(to_json({"trial": newest, "result": result}, kind=dict[str, object], indent=2))
+        result, looks = (evidence.result, evidence.looks) if evidence else (None, ())
+        shown = {"trial": newest, "result": result, "looks": looks}
+        click.echo(to_json(shown, kind=dict[str, object], indent=2))
         return
     _show(newest, evidence)
 
@@ -195,7 +199,7 @@ def _begun(trial: Trial) -> None:
 
 def _show(trial: Trial, evidence: "Evidence | None") -> None:
     from .trial_table import as_table
-    from .trial_words import remarks, title
+    from .trial_words import figures_of, remarks, title
 
     if evidence is None:
         console.print(f"[bold]{title(trial)}[/]")
@@ -204,10 +208,15 @@ def _show(trial: Trial, evidence: "Evidence | None") -> None:
         console.print(as_table(trial, evidence.result))
         for line in remarks(trial, evidence.result):
             console.print(f"  - {line}", markup=False)
+        for look in evidence.looks:
+            console.print(f"  look {look.number + 1}, {look.at:%Y-%m-%d %H:%M}:", markup=False)
+            for line in figures_of(look):
+                console.print(f"    - {line}", markup=False)
     if trial.is_running:
         until = f"until {trial.until:%Y-%m-%d %H:%M}" if trial.until else "until it is ended"
         console.print(f"  running since {trial.began_at:%Y-%m-%d %H:%M}, {until}")
     else:
         console.print(f"  ended: {'; '.join(trial.ended_because)}", markup=False)
+    if not trial.is_running and trial.kind is not TrialKind.BAKE:
         step = f"trimtab promote {trial.model} {trial.challenger}"
         console.print(f"  to make it champion, by the gate: {step}", markup=False)

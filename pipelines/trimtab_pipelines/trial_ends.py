@@ -7,7 +7,7 @@ from datetime import datetime
 from trimtab.ports import Stores
 from trimtab.records.promotions import Promotion
 from trimtab.records.tallies import Evidence
-from trimtab.records.trials import Trial, TrialState
+from trimtab.records.trials import Trial, TrialKind, TrialState
 
 from .events import WORKER, Event, entry
 from .trial_words import summary
@@ -21,10 +21,12 @@ def end_trial(
     at: datetime,
     actor: str = WORKER,
     evidence: Evidence | None = None,
+    event: Event | None = None,
 ) -> Trial:
     """End a running trial, in the caller's transaction, with what it has shown.
 
-    Raises StaleTrialError, after which nothing may be committed.
+    `event` is for an end that means more than that it has ended. Raises StaleTrialError, after
+    which nothing may be committed.
     """
     ended = replace(
         trial,
@@ -35,9 +37,11 @@ def end_trial(
     )
     stores.trials.save(ended, evidence)
     shown = evidence or stores.trials.evidence(trial.id)
-    reasons = [f"{trial.kind} beside version {trial.champion}", *because, *summary(trial, shown)]
+    beside = trial.challenger if trial.kind is TrialKind.BAKE else trial.champion
+    reasons = [f"{trial.kind} beside version {beside}", *because, *summary(trial, shown)]
+    usual = Event.BAKE_ENDED if trial.kind is TrialKind.BAKE else Event.TRIAL_ENDED
     stores.ledger.append(
-        entry(Event.TRIAL_ENDED, trial.model, trial.challenger, at=at, actor=actor, reasons=reasons)
+        entry(event or usual, trial.model, trial.on_trial, at=at, actor=actor, reasons=reasons)
     )
     return ended
 

@@ -15,14 +15,14 @@ from .trial_words import as_markdown
 
 
 def publish(bench: Bench, trial: Trial) -> None:
-    """Add the comparison to the challenger's run and, at the end, to its description.
+    """Add the comparison to the run of the version on trial and, at the end, to its description.
 
     Where MLflow is away, what is in the database has to do.
     """
     with bench.database.transaction() as stores:
         evidence = stores.trials.evidence(trial.id)
     with suppress(RegistryUnreachableError):
-        version = find_version(bench.registry, trial.model, trial.challenger)
+        version = find_version(bench.registry, trial.model, trial.on_trial)
         tags = {"trimtab.trial": f"{trial.kind} {trial.state}"}
         if evidence is None:
             bench.reports.annotate(version, tags=tags)

@@ -1,12 +1,16 @@
 """What a trial has shown, in words: for the ledger and for a version's page in MLflow."""
 
 from trimtab.records.agreement import Agreement, Served, Shift, TrialResult
+from trimtab.records.bakes import BakeLook
+from trimtab.records.gate import GateResult
 from trimtab.records.tallies import Evidence
 from trimtab.records.trials import Trial, TrialKind
 
 
 def title(trial: Trial) -> str:
     """Name a trial: what is tried beside what, and how."""
+    if trial.kind is TrialKind.BAKE:
+        return f"{trial.model}: bake of champion {trial.champion} beside version {trial.challenger}"
     how = f"canary with {trial.share * 100:g}% of the requests" if trial.share else "shadow"
     return f"{trial.model}: version {trial.challenger} beside champion {trial.champion}, {how}"
 
@@ -28,7 +32,7 @@ def summary(trial: Trial, evidence: Evidence | None) -> list[str]:
             for served in result.served
             if served.version == trial.challenger
         ]
-    if result.quality is not None:
+    if result.quality is not None and trial.kind is not TrialKind.BAKE:  # a bake says it itself
         lines.append(result.quality.reasons[0])
     return lines
 
@@ -85,11 +89,35 @@ def remarks(trial: Trial, result: TrialResult) -> list[str]:
         )
     if result.tolerance is not None:
         lines.append(f"numbers agree when they differ by at most {result.tolerance:.4g}")
-    if result.quality is not None:
+    if result.quality is not None and trial.kind is TrialKind.BAKE:
+        lines.append(f"on labelled rows: {standing(trial, result.quality)}")
+    elif result.quality is not None:
         lines += [f"on labelled rows: {reason}" for reason in result.quality.reasons]
     elif result.overall.rows:
         lines.append(f"no labels yet: trimtab label {trial.model} FILE")
     return [*lines, *result.remarks]
+
+
+def standing(trial: Trial, quality: GateResult | None) -> str:
+    """Say how a bake stands, as far as labels have come."""
+    if quality is None or not quality.overall.rows:
+        return "no labels yet"
+    found = quality.overall
+    word = "worse" if found.low > 0 else "better" if found.high < 0 else "level"
+    return (
+        f"so far {word}: {quality.metric} {found.champion:.4g}, that of version "
+        f"{trial.challenger} would be {found.challenger:.4g} ({found.rows:,} rows)"
+    )
+
+
+def figures_of(look: BakeLook) -> list[str]:
+    """Say what a look at a bake found, question by question."""
+    lines = []
+    for found in look.figures:
+        beside = f"{found.question}: {found.champion:.4g} beside {found.before:.4g}"
+        worse = "proven worse" if found.is_worse else "not proven worse"
+        lines.append(f"{beside} on {found.rows:,} rows, {worse} ({look.confidence:.2%})")
+    return [*lines, *look.remarks]
 
 
 def _served(served: Served) -> str:

@@ -12,7 +12,6 @@ from trimtab.errors import (
     TrimtabError,
 )
 from trimtab.ports import InferenceLog
-from trimtab.records.contracts import Contract, Task
 from trimtab.records.promotions import Promotion
 from trimtab.records.trials import Trial, TrialKind
 from trimtab.records.versions import Alias
@@ -29,6 +28,7 @@ from .trial_errors import (
     TrialRunningError,
     UnfitChallengerError,
 )
+from .trial_fitness import unfit
 from .trial_publishing import publish
 from .trial_words import title
 
@@ -149,31 +149,6 @@ def _require_fit(bench: Bench, current: Promotion, number: str, kind: TrialKind)
         )
     if why:
         raise UnfitChallengerError(model, number, why)
-
-
-def unfit(champion: Contract, challenger: Contract, kind: TrialKind) -> str:
-    """Say why a version cannot be tried beside the champion; empty when it can.
-
-    Both must answer in the same words. A shadow may do with fewer inputs than the champion gets;
-    a canary takes the very same requests.
-    """
-    if (champion.task, champion.classes) != (challenger.task, challenger.classes):
-        return "its answers are not in the words of the champion's (task and classes differ)"
-    if champion.task is Task.CLUSTERING:
-        return "clusters are found anew by each version: that two answers differ says nothing"
-    if champion.task is Task.EMBEDDING:
-        return "dimensions are found anew by each version: that two places differ says nothing"
-    inputs = {column.name: column for column in champion.schema.columns}
-    for column in challenger.schema.columns:
-        if inputs.get(column.name) is None:
-            return f"it needs {column.name!r}, which callers do not send"
-        if inputs[column.name].type != column.type:
-            return f"it takes {column.name!r} as {column.type}, the champion as " + (
-                f"{inputs[column.name].type}"
-            )
-    if kind is TrialKind.CANARY and champion.schema != challenger.schema:
-        return "its request is not that of the champion; try it as a shadow"
-    return ""
 
 
 def _captured_through(bench: Bench, model: str) -> datetime:

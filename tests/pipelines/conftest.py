@@ -1,12 +1,14 @@
 """A small world for pipelines: real versions of a known skill, a registry in memory, SQLite."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import skops.io
 from mlflow.models import Model
@@ -18,17 +20,25 @@ from trimtab.adapters.manifest import verify_manifest, write_manifest
 from trimtab.adapters.predictor import CONTRACT_FILE, MODEL_FILE, Predictor
 from trimtab.adapters.sql import open_database
 from trimtab.ports import Database
+from trimtab.records.agreement import TrialResult
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import to_json
+from trimtab.records.endpoints import EndpointStatus
+from trimtab.records.estimates import Estimator, Method
+from trimtab.records.logged import log_schema
 from trimtab.records.promotions import Promotion
+from trimtab.records.reference import Reference
 from trimtab.records.requests import RequestState, RetrainRequest, Trigger
 from trimtab.records.schema import Column, ColumnType, Schema
+from trimtab.records.trials import Trial, TrialKind
 from trimtab.records.versions import ModelVersion, Trained
 from trimtab.settings import Settings, load
+from trimtab.testing.memory_log import MemoryLog
 from trimtab.testing.memory_registry import MemoryRegistry, MemoryReports
 from trimtab_pipelines.bench import Bench
 from trimtab_pipelines.signature import signature_of
 from trimtab_pipelines.trained import write_trained
+from trimtab_pipelines.trials import begin_trial, compare_now
 
 MODEL = "late"
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -77,6 +87,23 @@ def world(seed: int = 0) -> pd.DataFrame:
     )
 
 
+def reference(*, estimates: bool) -> Reference:
+    """What the versions promise; their probabilities are taken at their word, if at all."""
+    estimator = Estimator(
+        method=Method.CBPE, metric="log_loss", expected=0.5, limit=0.6, margin=0.02, rows=500
+    )
+    return Reference(
+        rows=400,
+        columns=(),
+        checks=(),
+        calibrations=(),
+        rows_needed=30,
+        window=timedelta(days=1),
+        false_alarms=0.01,
+        estimator=estimator if estimates else None,
+    )
+
+
 @dataclass
 class Shop:
     """Makes versions of a wished skill: 2.0 knows the truth, 0.0 nothing, -2.0 the opposite."""
@@ -89,6 +116,8 @@ class Shop:
     """By the request that asked."""
     begun: int = 0
     while_training: Callable[[], None] = lambda: None
+    estimates: bool = True
+    """Whether versions carry what estimates their losses."""
 
     def add(self, skill: float, trained_until: datetime = SPLIT) -> ModelVersion:
         number = str(len(self.registry.versions(MODEL)) + 1)
@@ -111,6 +140,7 @@ class Shop:
         (folder / CONTRACT_FILE).write_bytes(to_json(contract))
         Model(signature=signature_of(contract)).save(folder / "MLmodel")
         skops.io.dump(pipeline, folder / MODEL_FILE)
+        (folder / "reference.json").write_bytes(to_json(reference(estimates=self.estimates)))
         frame.assign(**{"(label)": odds}).to_parquet(folder / "reference.parquet")
         write_golden(folder, Predictor.load(folder), frame.head(50))
         write_trained(folder, Trained(until=trained_until, rows=900))
@@ -227,3 +257,104 @@ def loop(project: Path, tmp_path: Path) -> Loop:
         end_stale_runs=lambda settings, model, alive_request: [],
     )
     return Loop(bench, clock, database, registry, reports, shop)
+
+
+class Traffic:
+    """Captured requests of a small world, answered by real versions."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.log = MemoryLog()
+        self.sent = 0
+
+    def predictor(self, version: str) -> Predictor:
+        return Predictor.load(self.loop.shop.root / version, "cpu")
+
+    def send(
+        self,
+        version: str,
+        x: Sequence[float] | np.ndarray,
+        start: datetime,
+        *,
+        details: Sequence[str | None] = (),
+        failing: Sequence[bool] | np.ndarray = (),
+        every: timedelta = timedelta(minutes=5),
+    ) -> np.ndarray:
+        """Let a version answer one request a row; give the probabilities."""
+        predictor = self.predictor(version)
+        answers = predictor.predict(pd.DataFrame({"x": np.asarray(x, dtype=float)}))
+        assert answers.probabilities is not None
+        rows = []
+        for n, (value, said, shares) in enumerate(
+            zip(x, answers.predictions, answers.probabilities.tolist(), strict=True)
+        ):
+            self.sent += 1
+            at = start + n * every
+            rows.append(
+                {
+                    "prediction_id": f"r{self.sent}-0",
+                    "request_id": f"r{self.sent}",
+                    "version": version,
+                    "time": at,
+                    "received": at,
+                    "key": f"k{self.sent}",
+                    "status": 500 if len(failing) and failing[n] else 200,
+                    "latency_us": 1000 if version == "1" else 3000,
+                    "detail": details[n] if details else None,
+                    "inputs": {"x": float(value)},
+                    "prediction": str(said),
+                    "probabilities": shares,
+                }
+            )
+        table = pa.Table.from_pylist(rows, schema=log_schema(predictor.contract))
+        self.log.append(MODEL, version, f"part {self.sent}", table)
+        return answers.probabilities
+
+    def ship(self, through: datetime) -> None:
+        status = EndpointStatus(
+            model=MODEL,
+            url="",
+            version="1",
+            device="cpu",
+            answered=self.sent,
+            captured=self.sent,
+            dropped=0,
+            shipped_through=through,
+            seen_at=through,
+        )
+        with self.loop.database.transaction() as stores:
+            stores.endpoints.put(status)
+
+    def begin(self, kind: TrialKind, number: str = "2", **more: Any) -> Trial:
+        if kind is TrialKind.CANARY:
+            more = {"share": 0.1, **more}
+        return begin_trial(self.loop.bench, MODEL, number, kind, actor="ada", why="look", **more)
+
+    def compare(self, trial: Trial, **more: Any) -> Trial:
+        return compare_now(self.loop.bench, self.log, trial, **more)
+
+    def result(self, trial: Trial) -> TrialResult:
+        with self.loop.database.transaction() as stores:
+            evidence = stores.trials.evidence(trial.id)
+        assert evidence is not None
+        result: TrialResult = evidence.result
+        return result
+
+    def reasons(self) -> tuple[str, ...]:
+        with self.loop.database.transaction() as stores:
+            return next(e.reasons for e in stores.ledger.entries(MODEL) if e.event == "trial ended")
+
+
+@pytest.fixture
+def quiet(loop: Loop) -> Traffic:
+    """A world without versions."""
+    return Traffic(loop)
+
+
+@pytest.fixture
+def traffic(quiet: Traffic) -> Traffic:
+    """A champion of skill 1 and a version 2 of skill 2, which is surer of itself."""
+    shop = quiet.loop.shop
+    quiet.loop.crown(shop.add(1.0))
+    shop.add(2.0)
+    return quiet

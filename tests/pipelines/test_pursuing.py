@@ -81,7 +81,7 @@ def test_with_manual_approval_a_winner_waits_and_people_are_told(loop: Loop) -> 
     assert loop.state() is RequestState.WAITING
     assert loop.champion() is None
     assert loop.registry.aliased(MODEL, Alias.CHALLENGER) == "1"
-    assert "trimtab promote late 1" in alert.body
+    assert "trimtab approve late 1" in alert.body
 
 
 def test_a_declined_request_trains_nothing_and_says_why(loop: Loop) -> None:

@@ -1,8 +1,7 @@
 """Canaries and shadows: what is compared, how they end, and what a death in between costs."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from trimtab.adapters.predictor import Predictor
 from trimtab.errors import ExitCode, ManifestError, NoChampionError, UnknownVersionError
 from trimtab.policy.losses import losses
-from trimtab.records.agreement import TrialResult
 from trimtab.records.contracts import Contract, Task
-from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.labels import Label
-from trimtab.records.logged import log_schema
 from trimtab.records.schema import Column, ColumnType, Schema
-from trimtab.records.trials import Trial, TrialKind, failure_detail
+from trimtab.records.trials import TrialKind, failure_detail
 from trimtab.records.versions import Alias
 from trimtab.settings import load
-from trimtab.testing.memory_log import MemoryLog
 from trimtab_pipelines.comparing import Comparing
 from trimtab_pipelines.pace import Pace
 from trimtab_pipelines.promotion import promote
@@ -33,104 +27,13 @@ from trimtab_pipelines.trial_errors import (
     TrialRunningError,
     UnfitChallengerError,
 )
-from trimtab_pipelines.trials import begin_trial, compare_now, end_by_hand, give_up, unfit
+from trimtab_pipelines.trial_fitness import unfit
+from trimtab_pipelines.trials import end_by_hand, give_up
 
 Loop = Any  # the conftest's; it is no module that could be imported
+Traffic = Any  # that too
 MODEL = "late"
 HOUR = timedelta(hours=1)
-
-
-class Traffic:
-    """Captured requests of a small world, answered by real versions."""
-
-    def __init__(self, loop: Loop) -> None:
-        self.loop = loop
-        self.log = MemoryLog()
-        self.sent = 0
-
-    def predictor(self, version: str) -> Predictor:
-        return Predictor.load(self.loop.shop.root / version, "cpu")
-
-    def send(
-        self,
-        version: str,
-        x: Sequence[float] | np.ndarray,
-        start: datetime,
-        *,
-        details: Sequence[str | None] = (),
-        every: timedelta = timedelta(minutes=5),
-    ) -> np.ndarray:
-        """Let a version answer one request a row; give the probabilities."""
-        predictor = self.predictor(version)
-        answers = predictor.predict(pd.DataFrame({"x": np.asarray(x, dtype=float)}))
-        assert answers.probabilities is not None
-        rows = []
-        for n, (value, said, shares) in enumerate(
-            zip(x, answers.predictions, answers.probabilities.tolist(), strict=True)
-        ):
-            self.sent += 1
-            at = start + n * every
-            rows.append(
-                {
-                    "prediction_id": f"r{self.sent}-0",
-                    "request_id": f"r{self.sent}",
-                    "version": version,
-                    "time": at,
-                    "received": at,
-                    "key": f"k{self.sent}",
-                    "status": 200,
-                    "latency_us": 1000 if version == "1" else 3000,
-                    "detail": details[n] if details else None,
-                    "inputs": {"x": float(value)},
-                    "prediction": str(said),
-                    "probabilities": shares,
-                }
-            )
-        table = pa.Table.from_pylist(rows, schema=log_schema(predictor.contract))
-        self.log.append(MODEL, version, f"part {self.sent}", table)
-        return answers.probabilities
-
-    def ship(self, through: datetime) -> None:
-        status = EndpointStatus(
-            model=MODEL,
-            url="",
-            version="1",
-            device="cpu",
-            answered=self.sent,
-            captured=self.sent,
-            dropped=0,
-            shipped_through=through,
-            seen_at=through,
-        )
-        with self.loop.database.transaction() as stores:
-            stores.endpoints.put(status)
-
-    def begin(self, kind: TrialKind, number: str = "2", **more: Any) -> Trial:
-        if kind is TrialKind.CANARY:
-            more = {"share": 0.1, **more}
-        return begin_trial(self.loop.bench, MODEL, number, kind, actor="ada", why="look", **more)
-
-    def compare(self, trial: Trial, **more: Any) -> Trial:
-        return compare_now(self.loop.bench, self.log, trial, **more)
-
-    def result(self, trial: Trial) -> TrialResult:
-        with self.loop.database.transaction() as stores:
-            evidence = stores.trials.evidence(trial.id)
-        assert evidence is not None
-        result: TrialResult = evidence.result
-        return result
-
-    def reasons(self) -> tuple[str, ...]:
-        with self.loop.database.transaction() as stores:
-            return next(e.reasons for e in stores.ledger.entries(MODEL) if e.event == "trial ended")
-
-
-@pytest.fixture
-def traffic(loop: Loop) -> Traffic:
-    """A champion of skill 1 and a version 2 of skill 2, which is surer of itself."""
-    loop.crown(loop.shop.add(1.0))
-    loop.shop.add(2.0)
-    return Traffic(loop)
 
 
 def values(rows: int, seed: int = 0) -> np.ndarray:
@@ -386,8 +289,8 @@ def test_a_person_ends_it_with_what_it_has_shown_and_mlflow_shows_it_too(
         end_by_hand(traffic.loop.bench, traffic.log, MODEL, actor="ada")
 
 
-def test_what_cannot_be_tried_is_refused_and_nothing_begins(loop: Loop) -> None:
-    traffic = Traffic(loop)
+def test_what_cannot_be_tried_is_refused_and_nothing_begins(loop: Loop, quiet: Traffic) -> None:
+    traffic = quiet
     loop.shop.add(1.0)
     with pytest.raises(NoChampionError):
         traffic.begin(TrialKind.SHADOW, "1")

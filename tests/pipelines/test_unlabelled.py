@@ -35,7 +35,7 @@ from trimtab_pipelines.folds import fit_folds
 from trimtab_pipelines.held_out import hold_out
 from trimtab_pipelines.judging import judge
 from trimtab_pipelines.training import train_version
-from trimtab_pipelines.trials import unfit
+from trimtab_pipelines.trial_fitness import unfit
 from trimtab_pipelines.unlabelled import settled
 
 START = datetime(2019, 1, 1, tzinfo=UTC)

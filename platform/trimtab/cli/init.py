@@ -148,7 +148,7 @@ false_alarms = "1 per quarter"         # a budget, not a threshold
 on = ["drift", "quality"]
 cooldown = "3d"
 budget = "4 per month"
-approval = "automatic"                 # or "manual": a winner waits for `trimtab promote`
+approval = "automatic"                 # or "manual": a winner waits for `trimtab approve`
 
 [models.{name}.serve]
 port = 3000

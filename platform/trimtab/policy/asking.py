@@ -13,6 +13,7 @@ from trimtab.records.triggers import AllOf, Cause, Condition
 from trimtab.records.verdicts import Verdict
 
 from .incidents import goes_on
+from .reigns import last_advance, withdrawn
 from .retrain import (
     Decision,
     RetrainFacts,
@@ -47,6 +48,8 @@ class Known:
     """Of the champion, newest window first."""
     count: RowCount | None = None
     """The newest count of labelled rows."""
+    moves: Sequence[Promotion] = ()
+    """All moves of the champion, newest first."""
 
     @property
     def open_request(self) -> RetrainRequest | None:
@@ -142,13 +145,14 @@ def facts_of(known: Known, trigger: Trigger, request: RetrainRequest | None = No
     """Put what is known as the facts of a decision; `request` is the one to be decided."""
     others = [r for r in known.requests if request is None or r.id != request.id]
     since = known.champion.at if known.champion else None
+    advanced = last_advance(known.moves) or since
     return RetrainFacts(
         trigger=trigger,
         now=known.now,
         new_rows=known.new_rows,
         arrival=known.count.arrival if known.count and known.new_rows is not None else None,
         trainings=trainings_of(others),
-        losses_in_row=losses_in_row(others, since),
+        losses_in_row=losses_in_row(others, advanced, withdrawn(known.moves)),
         in_flight=sum(other.state.is_open for other in others),
         broken_data=tuple(
             line

@@ -56,6 +56,11 @@ def is_trusted(record: TrackRecord | None, rise: float) -> bool:
     return record.held >= _HELD * record.windows and record.error < rise
 
 
+def is_refuted(record: TrackRecord) -> bool:
+    """Tell whether an estimator has been wrong so often that it must not be believed."""
+    return record.windows >= _FEWEST and record.held < _HELD * record.windows
+
+
 def _record(grades: Sequence[Grade]) -> TrackRecord | None:
     if not grades:
         return None

@@ -16,7 +16,8 @@ def read_known(stores: Stores, model: str, *, n: int, now: datetime) -> Known:
 
     Verdicts are long, and tell only what an incident is about: they are read where there is one.
     """
-    champion, incidents = stores.promotions.current(model), stores.incidents.active(model)
+    moves, incidents = stores.promotions.history(model), stores.incidents.active(model)
+    champion = moves[0] if moves else None
     return Known(
         model=model,
         now=now,
@@ -29,4 +30,5 @@ def read_known(stores: Stores, model: str, *, n: int, now: datetime) -> Known:
             else ()
         ),
         count=stores.row_counts.get(model),
+        moves=moves,
     )

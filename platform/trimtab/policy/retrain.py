@@ -1,6 +1,6 @@
 """Whether a request for a new version may start a training: a pure function of what is known."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -157,20 +157,24 @@ def trainings_of(requests: Sequence[RetrainRequest]) -> tuple[datetime, ...]:
     return tuple(r.asked_at for r in requests if r.state in _TRAINED)
 
 
-def losses_in_row(requests: Sequence[RetrainRequest], since: datetime | None) -> int:
+def losses_in_row(
+    requests: Sequence[RetrainRequest], since: datetime | None, withdrawn: Container[str] = ()
+) -> int:
     """Count the newest trainings in a row that gave no better version (requests newest first).
 
     A move of the champion, at `since`, starts the count anew, and so does a person who has one
-    trained: they have looked.
+    trained: they have looked. Versions that were promoted and then `withdrawn` are none that won.
     """
     count = 0
     for request in requests:
         ended = request.finished_at
-        if request.state is RequestState.PROMOTED or (since and ended and ended < since):
+        is_withdrawn = request.version is not None and request.version in withdrawn
+        has_won = request.state is RequestState.PROMOTED and not is_withdrawn
+        if has_won or (since and ended and ended < since):
             break
         if request.trigger is Trigger.MANUAL and request.state in _TRAINED:
             break
-        count += request.state in _LOST
+        count += is_withdrawn or request.state in _LOST
     return count
 
 

@@ -82,6 +82,13 @@ def with_timings(tally: Tally, version: str, micros: Sequence[float]) -> Tally:
     return replace(tally, timings={**tally.timings, version: _stepped(old, micros)})
 
 
+def steps_of(micros: Sequence[float] | np.ndarray) -> dict[int, int]:
+    """Count latencies, in microseconds, by the step of the scale that they fall on."""
+    scale = np.log2(np.maximum(np.asarray(micros, dtype=float), 1.0)) * STEPS
+    steps, counts = np.unique(np.floor(scale).astype(int), return_counts=True)
+    return dict(zip(steps.tolist(), counts.tolist(), strict=True))
+
+
 def _pair(tally: Tally, seconds: Floats, champion: Said, challenger: Said) -> PairTally:
     plan = tally.plan
     figures = np.column_stack(
@@ -135,9 +142,7 @@ def _count_changes(changes: dict[str, int], champion: Said, challenger: Said) ->
 
 def _stepped(known: Mapping[int, int], micros: Sequence[float] | np.ndarray) -> dict[int, int]:
     found = dict(known)
-    scale = np.log2(np.maximum(np.asarray(micros, dtype=float), 1.0)) * STEPS
-    steps, counts = np.unique(np.floor(scale).astype(int), return_counts=True)
-    for step, count in zip(steps.tolist(), counts.tolist(), strict=True):
+    for step, count in steps_of(micros).items():
         found[step] = found.get(step, 0) + count
     return found
 

@@ -2,6 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+
+class Move(StrEnum):
+    """How a version came to be champion."""
+
+    GATE = "gate"
+    """It was compared with the champion before, and won."""
+    APPROVAL = "approval"
+    """It had won, and a person approved it."""
+    FORCE = "force"
+    """A person put it in without the gate."""
+    ROLLBACK = "rollback"
+    """A person went back to it."""
+    ADOPTION = "adoption"
+    """Its alias was set by hand in MLflow, and it passed the checks."""
+    BAKE = "bake"
+    """The champion after it did not prove itself, and was taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +37,4 @@ class Promotion:
     actor: str
     reasons: tuple[str, ...]
     at: datetime
+    how: Move = Move.GATE

@@ -85,3 +85,5 @@ class RetrainRequest:
     """What a cheap fit predicted, where there was one."""
     override: str | None = None
     """Why a person has it trained although the data is broken; the winner then waits for them."""
+    manifest_sha256: str | None = None
+    """The challenger's bytes as the gate judged them."""

@@ -6,6 +6,7 @@ The rows themselves stay in the inference log alone: there is no second copy to 
 from dataclasses import dataclass, field
 
 from .agreement import TrialResult
+from .bakes import BakeLook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,3 +104,5 @@ class Evidence:
 
     tally: Tally
     result: TrialResult
+    looks: tuple[BakeLook, ...] = ()
+    """Of a bake: those that were taken."""

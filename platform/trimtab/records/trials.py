@@ -1,4 +1,4 @@
-"""A trial: a version tried beside the champion before anybody promotes it."""
+"""A trial: a version tried beside the champion, or a new champion beside the one before."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,8 @@ class TrialKind(StrEnum):
     """It answers a share of the requests."""
     SHADOW = "shadow"
     """It answers nobody; it is asked afterwards what it would have said."""
+    BAKE = "bake"
+    """It was champion before: it is asked what it would have said in the place of the new one."""
 
 
 class TrialState(StrEnum):
@@ -54,7 +56,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         if (self.kind is TrialKind.CANARY) != (self.share is not None):
-            raise ValueError("a canary has a share, a shadow has none")
+            raise ValueError("a canary has a share, all others have none")
         if self.share is not None and not 0 < self.share < 1:
             raise ValueError(f"a share is above 0 and below 1, not {self.share:g}")
 
@@ -62,6 +64,11 @@ class Trial:
     def is_running(self) -> bool:
         """Tell whether nobody and nothing has ended it yet."""
         return self.state is TrialState.RUNNING
+
+    @property
+    def on_trial(self) -> str:
+        """The version that is in question: of a bake the champion itself."""
+        return self.champion if self.kind is TrialKind.BAKE else self.challenger
 
     def answers_at(self, now: datetime) -> bool:
         """Tell whether the challenger may answer requests at this moment."""

@@ -168,7 +168,7 @@ class RetrainSettings(Section):
     give_up_after: Annotated[int, Field(ge=1)] = 5
     """After this many losing challengers in a row a person is asked instead."""
     approval: Literal["automatic", "manual"] = "automatic"
-    """`manual`: a winner waits for `trimtab promote`."""
+    """`manual`: a winner waits for `trimtab approve` or `trimtab reject`."""
 
     @field_validator("on", mode="before")
     @classmethod
@@ -186,6 +186,35 @@ class RetrainSettings(Section):
                     f"{format_duration(self.cooldown)}; make that shorter"
                 )
         return self
+
+
+def _bake(text: object) -> object:
+    return "off" if str(text).strip() in ("0", "off") else text
+
+
+class PromotionSettings(Section):
+    """How the champion moves, and how a new one has to prove itself."""
+
+    bake: Annotated[Literal["off"] | Duration, BeforeValidator(_bake)] = timedelta(days=1)
+    """So long a new champion is watched beside what the one before would have answered; one that
+    is proven worse is rolled back. `off`, or `0`, for never."""
+    confidence: Annotated[float, Field(ge=0.8, lt=1)] = 0.95
+    """A champion that is as good as the one before stays with at least this probability, over
+    all looks and all questions of its bake."""
+    max_slowdown: Annotated[float, Field(gt=1)] = 2.0
+    """How many times as long as the one before a champion may let callers wait, at p50 and at p99,
+    before its bake takes it back."""
+    hand_moves: Literal["put back", "adopt"] = "put back"
+    """What becomes of an alias `champion` that somebody moves in MLflow: it is put back, or the
+    version is adopted once it has passed the checks that `trimtab promote` makes."""
+    approval_within: Duration = timedelta(days=14)
+    """A winner that nobody approves in this time is rejected: while one waits, nothing else is
+    trained."""
+
+    @property
+    def bakes_for(self) -> timedelta | None:
+        """The length of a bake; None where there is none."""
+        return self.bake if isinstance(self.bake, timedelta) else None
 
 
 class ServeSettings(Section):
@@ -264,6 +293,7 @@ class ModelSettings(Section):
     gate: GateSettings = GateSettings()
     monitor: MonitorSettings = MonitorSettings()
     retrain: RetrainSettings = RetrainSettings()
+    promotion: PromotionSettings = PromotionSettings()
     serve: ServeSettings = ServeSettings()
     capture: CaptureSettings = CaptureSettings()
 

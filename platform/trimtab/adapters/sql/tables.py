@@ -48,6 +48,7 @@ class PromotionRow(Table):
     actor: Mapped[str]
     reasons: Mapped[tuple[str, ...]] = mapped_column(Document(_REASONS))
     at: Mapped[datetime]
+    how: Mapped[str] = mapped_column(_NAME)
 
 
 class LedgerRow(Table):
@@ -97,6 +98,7 @@ class RequestRow(Table):
     new_rows: Mapped[int | None]
     preview: Mapped[Preview | None] = mapped_column(Document(Preview))
     override: Mapped[str | None]
+    manifest_sha256: Mapped[str | None] = mapped_column(String(64))
     holder: Mapped[str | None]
     lease_until: Mapped[float | None] = mapped_column(Float)  # POSIX seconds, the system's clock
 
