@@ -12,6 +12,7 @@ from trimtab.records.keys import ApiKey
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RetrainRequest
+from trimtab.records.searches import SearchTrial
 from trimtab.records.sums import Stretch
 from trimtab.records.tallies import Evidence
 from trimtab.records.trials import Trial
@@ -182,6 +183,21 @@ class Trials(Protocol):
         ...
 
 
+class Searches(Protocol):
+    """What was tried for a version: the trials of each search, as soon as they are done."""
+
+    def add(self, request_id: str, basis: str, trial: SearchTrial) -> None:
+        """Keep a trial; one of the same number is replaced.
+
+        `basis` names the settings and columns that the search rests on.
+        """
+        ...
+
+    def of(self, request_id: str, basis: str) -> Sequence[SearchTrial]:
+        """List the trials of a request's search in their order."""
+        ...
+
+
 class Outbox(Protocol):
     """Alerts on their way out; written with the decision that caused them.
 
@@ -326,6 +342,11 @@ class Stores(Protocol):
     @property
     def trials(self) -> Trials:
         """What is being tried."""
+        ...
+
+    @property
+    def searches(self) -> Searches:
+        """What was tried for a version."""
         ...
 
 

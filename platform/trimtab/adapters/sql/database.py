@@ -20,6 +20,7 @@ from .ledger import SqlLedger, SqlPromotions
 from .migrating import migrate
 from .outbox import SqlEndpoints, SqlOutbox
 from .requests import SqlRetrainRequests
+from .searches import SqlSearches
 from .sums import SqlSums
 from .trials import SqlTrials
 from .watching import SqlFalseMarks, SqlIncidents, SqlVerdicts
@@ -50,6 +51,7 @@ class SqlStores:
     endpoints: SqlEndpoints
     keys: SqlKeys
     trials: SqlTrials
+    searches: SqlSearches
 
     @classmethod
     def on(cls, session: Session) -> "SqlStores":
@@ -69,6 +71,7 @@ class SqlStores:
             endpoints=SqlEndpoints(session),
             keys=SqlKeys(session),
             trials=SqlTrials(session),
+            searches=SqlSearches(session),
         )
 
 
