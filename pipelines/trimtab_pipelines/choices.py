@@ -85,13 +85,21 @@ class Plan:
 
     def window(self, done: Sequence[SearchTrial]) -> TrainingWindow:
         """Give the first window, unless the best of the others is clearly better."""
-        leader, first = self._leader(done), len(self.candidates)
-        others = [t for t in done[first : first + len(self.windows) - 1] if t.is_whole]
-        if leader is None:
+        compared = self.of_windows(done)
+        if not compared:
             return self.windows[0]
-        better = [t for t in others if is_clearly_better(t, leader, self.blocks)]
-        best = min(better, key=_loss, default=leader)
+        first, *others = compared
+        better = [t for t in others if is_clearly_better(t, first, self.blocks)]
+        best = min(better, key=_loss, default=first)
         return next(w for w in self.windows if str(w) == best.window)
+
+    def of_windows(self, done: Sequence[SearchTrial]) -> Sequence[SearchTrial]:
+        """Give the trials of the first windows' best candidate, one in each window."""
+        leader, first = self._leader(done), len(self.candidates)
+        if leader is None:
+            return []
+        others = done[first : first + len(self.windows) - 1]
+        return [leader, *(trial for trial in others if trial.is_whole)]
 
     def _usual(self, candidate: str, window: TrainingWindow) -> Choice:
         name = next(known for known in self.candidates if known == candidate)

@@ -51,6 +51,11 @@ class Searched:
         return min(within or whole, key=_loss, default=None)
 
     @property
+    def of_windows(self) -> Sequence[SearchTrial]:
+        """Give the trials by which the window was chosen: one learner with its usual settings."""
+        return self.plan.of_windows(self.trials)
+
+    @property
     def settings(self) -> Mapping[str, Mapping[str, SearchValue]]:
         """Give the best settings of each candidate."""
         found = {name: self.best(name) for name in self.plan.candidates}
