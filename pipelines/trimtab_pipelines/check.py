@@ -1,6 +1,6 @@
 """Check: data from which no honest model can be made is refused, with what to do about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,22 @@ class Checked:
     """The target as the learner takes it: the index of the class, or the number; else NaN."""
     notes: tuple[str, ...]
     """What is odd and yet no reason to refuse."""
+    weights: np.ndarray | None = None
+    """How much each row counts; None where all count the same."""
+
+    def only(self, rows: np.ndarray) -> "Checked":
+        """Keep some rows, given by their numbers."""
+        return replace(
+            self,
+            inputs=self.inputs.iloc[rows].reset_index(drop=True),
+            labels=self.labels.iloc[rows].reset_index(drop=True),
+            truth=self.truth[rows],
+            weights=None if self.weights is None else self.weights[rows],
+        )
+
+    def since(self, start: int, weights: np.ndarray | None = None) -> "Checked":
+        """Leave out the rows before `start`; `weights` are of those that stay."""
+        return replace(self.only(np.arange(start, len(self.inputs))), weights=weights)
 
 
 def check(rows: pd.DataFrame, fitted: int, model_name: str, model: ModelSettings) -> Checked:

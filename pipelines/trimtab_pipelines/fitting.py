@@ -1,7 +1,7 @@
 """Fit every candidate on the older rows and measure it on the newer ones."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -10,6 +10,7 @@ from trimtab.adapters.device import DeviceChoice
 from trimtab.adapters.predictor import Answers, Predictor, answers_of
 from trimtab.policy.losses import losses
 from trimtab.records.contracts import Contract
+from trimtab.records.searches import SearchValue
 from trimtab.settings.project import Candidate, ModelSettings
 
 from .candidates import Recipe
@@ -53,15 +54,35 @@ class Fitted:
         """By how much it does worse on rows it does not know."""
         return self.validation_loss - self.train_loss
 
+    def since(self, start: int) -> "Fitted":
+        """Leave out what it says of the rows before `start`."""
+        shares = self.answers.probabilities
+        kept = Answers(
+            predictions=self.answers.predictions[start:],
+            probabilities=None if shares is None else shares[start:],
+        )
+        return replace(self, answers=kept, losses=self.losses[start:], fitted=self.fitted - start)
+
 
 def fit_candidates(
-    checked: Checked, fitted: int, model: ModelSettings, progress: Callable[[str], None]
+    checked: Checked,
+    fitted: int,
+    model: ModelSettings,
+    progress: Callable[[str], None],
+    settings: Mapping[str, Mapping[str, SearchValue]] | None = None,
 ) -> list[Fitted]:
-    """Fit all candidates of a model on the first `fitted` rows."""
+    """Fit all candidates of a model on the first `fitted` rows.
+
+    `settings` are, by candidate, what a search has found.
+    """
     found = []
     for name in model.candidates:
         recipe = Recipe(
-            candidate=name, contract=checked.contract, metric=model.metric, train=model.train
+            candidate=name,
+            contract=checked.contract,
+            metric=model.metric,
+            train=model.train,
+            settings=(settings or {}).get(name, {}),
         )
         candidate = _fit(recipe, checked, fitted)
         progress(
@@ -78,7 +99,7 @@ def predictor_of(contract: Contract, pipeline: Pipeline) -> Predictor:
 
 
 def _fit(recipe: Recipe, checked: Checked, fitted: int) -> Fitted:
-    learned = recipe.fit(checked.inputs, checked.truth, fitted)
+    learned = recipe.fit(checked.inputs, checked.truth, fitted, checked.weights)
     contract = settled(checked.contract, learned.output[:fitted], recipe.train)
     answers = answers_of(contract, learned.output)
     found = losses(

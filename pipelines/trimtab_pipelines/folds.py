@@ -44,10 +44,11 @@ def fit_folds(best: Fitted, checked: Checked) -> Iterator[Fold]:
 def _fit(best: Fitted, checked: Checked, rest: np.ndarray) -> Ask:
     inputs, truth = checked.inputs.iloc[rest].reset_index(drop=True), checked.truth[rest]
     classes = len(checked.contract.classes)
+    weights = None if checked.weights is None else checked.weights[rest]
     known = np.unique(truth)
     if not checked.contract.task.is_classification or len(known) == classes:
-        return _ask(best, best.recipe.refit(best.pipeline, inputs, truth))
-    return _of_some(best, inputs, truth, known, classes)
+        return _ask(best, best.recipe.refit(best.pipeline, inputs, truth, weights))
+    return _of_some(best, inputs, truth, weights, known, classes)
 
 
 def _ask(best: Fitted, pipeline: Pipeline) -> Ask:
@@ -55,12 +56,18 @@ def _ask(best: Fitted, pipeline: Pipeline) -> Ask:
 
 
 def _of_some(
-    best: Fitted, inputs: pd.DataFrame, truth: np.ndarray, known: np.ndarray, classes: int
+    best: Fitted,
+    inputs: pd.DataFrame,
+    truth: np.ndarray,
+    weights: np.ndarray | None,
+    known: np.ndarray,
+    classes: int,
 ) -> Ask:
     """Fit where a class occurs in the block alone: to a model that never met it, it is never."""
     learned = None
     if len(known) > 1:
-        learned = best.recipe.refit(best.pipeline, inputs, np.searchsorted(known, truth))
+        seen = np.searchsorted(known, truth)
+        learned = best.recipe.refit(best.pipeline, inputs, seen, weights)
 
     def ask(rows: pd.DataFrame) -> np.ndarray:
         output = np.zeros((len(rows), classes))

@@ -42,7 +42,7 @@ def make_version(
     What the monitor compares outputs with is `held_out`: a model is surer of rows that it has
     seen, and honest traffic would look like drift beside those.
     """
-    pipeline = best.recipe.refit(best.pipeline, checked.inputs, checked.truth)
+    pipeline = best.recipe.refit(best.pipeline, checked.inputs, checked.truth, checked.weights)
     if checked.contract.threshold is not None:
         pipeline[-1].offset_ = -checked.contract.threshold  # for who asks scikit-learn's `predict`
     output = watched_output(checked.contract, held_out.answers)

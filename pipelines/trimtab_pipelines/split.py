@@ -1,11 +1,13 @@
 """Split by time: the past to fit on, then validation rows, then the newest rows for the gate."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+import numpy as np
 import pandas as pd
 
 from trimtab.errors import SettingsError
+from trimtab.policy.training_windows import first_row
 from trimtab.settings.project import ModelSettings
 
 from .errors import DataRefusedError
@@ -22,7 +24,7 @@ class Split:
 
     rows: pd.DataFrame
     start: int
-    """First row within `train.window`."""
+    """First row within `train.window`, the longest of them."""
     middle: int
     """First row of validation."""
     end: int
@@ -52,7 +54,7 @@ def split_by_time(rows: pd.DataFrame, model: ModelSettings, until: datetime) -> 
     """
     end = _first_for_gate(rows, model)
     trained_until = until if model.time is None else rows[model.time].iloc[end].to_pydatetime()
-    start = _first_in_window(rows, model, trained_until)
+    start = _first_in_window(rows.iloc[:end], model, trained_until)
     middle = end - round((end - start) * model.train.validation)
     if not start < middle < end:
         raise DataRefusedError(
@@ -79,13 +81,22 @@ def _rows_for_gate(rows: int, model: ModelSettings) -> int:
     return max(1, needed, round(rows * _GATE_SHARE))
 
 
+def ages(times: "pd.Series[pd.Timestamp] | None", rows: int, until: datetime) -> np.ndarray:
+    """Tell how many seconds before `until` each row was; without times, how many rows."""
+    if times is None:
+        return np.arange(rows, 0, -1, dtype=float)
+    return np.asarray((pd.Timestamp(until) - times).dt.total_seconds(), dtype=float)
+
+
 def _first_in_window(rows: pd.DataFrame, model: ModelSettings, trained_until: datetime) -> int:
-    window = model.train.window
-    if not isinstance(window, timedelta):
-        return 0
-    if model.time is None:
+    windows, times = model.train.window, None
+    if model.time is not None:
+        times = rows[model.time]
+    elif any(window.length is not None for window in windows):
         raise SettingsError("train.window: a length of time needs `time`, the column it is in")
-    return _position(rows[model.time], pd.Timestamp(trained_until) - window)
+    known = ages(times, len(rows), trained_until)
+    # A share is one of the rows that compete, so that is for the selection to cut off.
+    return min(0 if window.length is None else first_row(window, known) for window in windows)
 
 
 def _position(times: "pd.Series[pd.Timestamp]", moment: pd.Timestamp) -> int:

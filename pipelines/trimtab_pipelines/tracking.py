@@ -17,6 +17,7 @@ from trimtab.adapters.mlflow_calls import Patience, connect
 from trimtab.settings.loading import Settings
 
 from .errors import TrackingError
+from .search_runs import SearchRuns
 
 REQUEST_TAG = "trimtab.request"
 """Ties runs, models and versions to the request they were made for."""
@@ -29,7 +30,10 @@ class TrainingRun:
 
     def __init__(self, client: MlflowClient, patiently: Patience, run: Run) -> None:
         self.id = str(run.info.run_id)
-        self._experiment = str(run.info.experiment_id)
+        self.experiment = str(run.info.experiment_id)
+        self.tags = {REQUEST_TAG: str(run.data.tags[REQUEST_TAG])}
+        """What all runs of the request bear."""
+        self.search = SearchRuns(client, patiently, self)
         self._client = client
         self._patiently = patiently
 
@@ -67,13 +71,13 @@ class TrainingRun:
 
         def attempt() -> tuple[str, str]:
             found = self._client.search_logged_models(
-                [self._experiment], f"source_run_id = '{self.id}'"
+                [self.experiment], f"source_run_id = '{self.id}'"
             )
             model = (
                 found[0]
                 if found
                 else self._client.create_logged_model(
-                    self._experiment, name=name, source_run_id=self.id
+                    self.experiment, name=name, source_run_id=self.id
                 )
             )
             return str(model.model_id), str(model.artifact_location)
@@ -130,6 +134,8 @@ def training_run(
     except BaseException as error:
         reason = "".join(traceback.format_exception_only(error)).strip()[:5000]
         training.log(tags={"trimtab.failure": reason})
+        left = _running(client, patiently, experiment, request_id)
+        _end(client, patiently, [run for run in left if run.info.run_id != training.id])
         patiently(lambda: client.set_terminated(training.id, "FAILED"))
         raise
     patiently(lambda: client.set_terminated(training.id, "FINISHED"))

@@ -1,7 +1,7 @@
 """A training: from rows to a registered version, with everything it rests on in MLflow."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,25 +12,29 @@ from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 from mlflow.models import Model
 
 from trimtab.adapters.mlflow_registry import MANIFEST_TAG, TRAINED_UNTIL_TAG
+from trimtab.adapters.opening import open_database
+from trimtab.records.searches import SearchState
 from trimtab.records.versions import ModelVersion
 from trimtab.settings.loading import Settings
 from trimtab.settings.project import ModelSettings
 
 from .candidates import parameters
-from .check import Checked, check
+from .check import Checked
 from .collect import collect, known_rows
 from .description import describe
 from .facts import TRAINED_ROWS_TAG
-from .fitting import Fitted, fit_candidates
+from .fitting import Fitted
 from .folds import fit_folds
 from .held_out import hold_out
 from .making import make_version
 from .plots import draw
 from .requirements import code_version
+from .search_memory import Memory, OwnMemory, StoredMemory, basis_of
+from .search_plot import draw_search
+from .selecting import Prepared, Selected, prepare, select
 from .snapshot import Snapshot, dataset_input, take_snapshot
-from .split import Split, split_by_time
 from .tracking import REQUEST_TAG, TrainingRun, registered_version, training_run
-from .validation import baseline_loss, choose, metrics
+from .validation import metrics
 
 Say = Callable[[str], None]
 """Tells people how far the work is."""
@@ -56,47 +60,46 @@ def train_version(
         return _read(done)
     chosen = settings.model(model)
     known = collect(settings, model, until) if rows is None else known_rows(rows, chosen, until)
-    split = split_by_time(known, chosen, until)
-    checked = check(split.seen, split.fitted, model, chosen)
+    prepared = prepare(known, model, chosen, until)
+    split = prepared.split
     say(f"{len(known):,} labelled rows; {len(split.gate):,} of them are kept for the gate")
-    for note in checked.notes:
+    for note in prepared.checked.notes:
         say(note)
     name = f"{model} until {split.trained_until:%Y-%m-%d}"
     with training_run(settings, model, request_id, name, code_version(settings.folder)) as run:
-        return _train(run, settings, checked, split, request_id, say)
+        return _train(run, settings, prepared, request_id, say)
 
 
 def _train(
-    run: TrainingRun, settings: Settings, checked: Checked, split: Split, request_id: str, say: Say
+    run: TrainingRun, settings: Settings, prepared: Prepared, request_id: str, say: Say
 ) -> ModelVersion:
-    name = checked.contract.model
+    name = prepared.checked.contract.model
     model = settings.model(name)
+    run.log(params=_settings_of(model))
+    memory = _memory(settings, prepared.checked, request_id, model)
+    run.search.keep(memory.trials())
+    selected = select(prepared, model, memory=memory, progress=say, on_trial=run.search.write)
+    best, checked, split = selected.best, selected.checked, selected.split
     snapshot = take_snapshot(checked, split, model, settings.folder)
-    run.log(params=_settings_of(model), tags=snapshot.tags)
+    run.log(tags=snapshot.tags)
     run.log_input(dataset_input(snapshot, split, name, model.target))
-    candidates = fit_candidates(checked, split.fitted, model, say)
-    baseline = baseline_loss(checked, candidates[0], model)
-    for candidate in candidates:
+    for candidate in selected.candidates:
         _log_candidate(run, candidate, checked, model)
-    best = choose(candidates, baseline, model)
     say(f"{best.name} is the best; it is fitted again on all {len(checked.inputs):,} rows")
     measured = metrics(best, checked, model.metric)
-    run.log(
-        params={"candidate": best.name},
-        metrics={**measured, "baseline": baseline},
-    )
-    checked = replace(checked, contract=best.contract)
+    _log_choice(run, selected, measured)
     held_out = hold_out(fit_folds(best, checked), checked, model)
     checked = replace(checked, contract=held_out.contract)
     with tempfile.TemporaryDirectory(prefix="trimtab-") as scratch:
         draw(Path(scratch) / "plots", best, held_out, checked)
+        draw_search(Path(scratch) / "plots", selected.searched, model.metric)
         run.log_folder(Path(scratch) / "plots", "plots")
         model_id, location = run.open_model(name)
         about = Model(artifact_path=location, run_id=run.id, model_id=model_id)
         sha256 = make_version(Path(scratch) / "model", best, held_out, checked, split, model, about)
         run.upload_model(model_id, Path(scratch) / "model")
-    tags = _version_tags(snapshot, split, best, sha256, request_id)
-    text = describe(best, candidates, measured, baseline, snapshot, split, model)
+    tags = _version_tags(snapshot, selected, sha256, request_id)
+    text = describe(selected, measured, snapshot, model)
     run.log(tags={"mlflow.note.content": text})
     version = _read(run.register(name, model_id, tags, text))
     say(f"registered as version {version.version}")
@@ -112,6 +115,30 @@ def _settings_of(model: ModelSettings) -> dict[str, object]:
     }
 
 
+def _memory(settings: Settings, checked: Checked, request_id: str, model: ModelSettings) -> Memory:
+    """Open what survives this process, where there is something to search for."""
+    if not model.task.has_labels or not model.train.search.trials:
+        return OwnMemory()
+    return StoredMemory(
+        database=open_database(settings), request_id=request_id, basis=basis_of(checked, model)
+    )
+
+
+def _log_choice(run: TrainingRun, selected: Selected, measured: Mapping[str, float]) -> None:
+    searched = selected.searched
+    pruned = sum(trial.state is SearchState.PRUNED for trial in searched.trials)
+    run.log(
+        params={"candidate": selected.best.name, "window": searched.window},
+        metrics={
+            **measured,
+            "baseline": selected.baseline,
+            "search.trials": len(searched.trials),
+            "search.pruned": pruned,
+            "search.seconds": searched.seconds,
+        },
+    )
+
+
 def _log_candidate(
     run: TrainingRun, candidate: Fitted, checked: Checked, model: ModelSettings
 ) -> None:
@@ -123,14 +150,16 @@ def _log_candidate(
 
 
 def _version_tags(
-    snapshot: Snapshot, split: Split, best: Fitted, sha256: str, request_id: str
+    snapshot: Snapshot, selected: Selected, sha256: str, request_id: str
 ) -> dict[str, str]:
+    split = selected.split
     return {
         MANIFEST_TAG: sha256,
         TRAINED_UNTIL_TAG: split.trained_until.isoformat(),
         TRAINED_ROWS_TAG: str(split.end),
         REQUEST_TAG: request_id,
-        "trimtab.candidate": best.name,
+        "trimtab.candidate": selected.best.name,
+        "trimtab.window": str(selected.searched.window),
         **snapshot.tags,
     }
 

@@ -14,6 +14,9 @@ from .contenders import baseline_of
 from .errors import NoCandidateError
 from .fitting import Fitted, predictor_of
 
+_GROUPS = 10
+"""Of rows, by which probabilities are compared with what came true."""
+
 
 def baseline_loss(checked: Checked, candidate: Fitted, model: ModelSettings) -> float:
     """Give the loss, on the validation rows, of who knows only the labels of the training rows.
@@ -49,6 +52,30 @@ def choose(candidates: Sequence[Fitted], baseline: float, model: ModelSettings) 
     return min(sound, key=lambda candidate: candidate.validation_loss)
 
 
+def calibration_error(candidate: Fitted, checked: Checked) -> float | None:
+    """Tell by how much probabilities differ from what came true, on validation rows; 0 to 1.
+
+    The mean difference over ten groups of equally many rows, by the probability of the second
+    class or, of many classes, of the one that was named. Naeini, Cooper and Hauskrecht, "Obtaining
+    well calibrated probabilities using Bayesian binning" (2015). None where there are none.
+    """
+    return _calibration_error(candidate, checked, slice(candidate.fitted, None))
+
+
+def _calibration_error(candidate: Fitted, checked: Checked, rows: slice) -> float | None:
+    shares = candidate.answers.probabilities
+    if shares is None or not candidate.contract.task.is_classification:
+        return None
+    said, truth = shares[rows], checked.truth[rows]
+    is_binary = candidate.contract.task is Task.BINARY
+    sure = said[:, 1] if is_binary else said.max(axis=1)
+    happened = (truth == 1) if is_binary else (truth == said.argmax(axis=1))
+    order = np.argsort(sure, kind="stable")
+    groups = [group for group in np.array_split(order, _GROUPS) if len(group)]
+    differences = [abs(sure[group].mean() - happened[group].mean()) for group in groups]
+    return float(np.average(differences, weights=[len(group) for group in groups]))
+
+
 def metrics(candidate: Fitted, checked: Checked, metric: str) -> dict[str, float]:
     """Measure a candidate on its training and on its validation rows: `validation.auc`."""
     parts = {
@@ -75,6 +102,9 @@ def _measures(candidate: Fitted, checked: Checked, rows: slice) -> dict[str, flo
         return _of_numbers(np.asarray(candidate.answers.predictions, dtype=float)[rows], truth)
     probabilities = candidate.answers.probabilities[rows]
     found = {"accuracy": float((probabilities.argmax(axis=1) == truth).mean())}
+    off = _calibration_error(candidate, checked, rows)
+    if off is not None:
+        found["calibration_error"] = off
     if len(np.unique(truth)) == probabilities.shape[1]:  # else there is no such area
         is_binary = checked.contract.task is Task.BINARY
         scores = probabilities[:, 1] if is_binary else probabilities

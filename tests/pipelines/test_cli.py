@@ -49,7 +49,7 @@ def on(project: Path, port: int, model: str = "late") -> None:
     """Set the project's MLflow port, and its model's name."""
     path = project / "trimtab.toml"
     toml = path.read_text().replace("models.late", f"models.{model}")
-    learner = f'[models.{model}.train]\ncandidates = ["logistic"]\n'
+    learner = f'[models.{model}.train]\ncandidates = ["logistic"]\nsearch.trials = 0\n'
     path.write_text(f"{toml}\n{learner}[platform]\nmlflow_port = {port}\n")
 
 

@@ -31,6 +31,7 @@ from trimtab.records.schema import Schema
 from trimtab.records.versions import ModelVersion
 from trimtab.settings import Environment, Settings, load
 from trimtab_pipelines.errors import DataRefusedError, NoCandidateError
+from trimtab_pipelines.search_runs import NUMBER_TAG
 from trimtab_pipelines.tracking import end_stale_runs
 from trimtab_pipelines.training import train_version
 
@@ -66,14 +67,18 @@ class Project:
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def runs(self) -> list[Run]:
+        """Give the runs of trainings, without those of their search trials."""
         experiment = self.client.get_experiment_by_name(self.model)
-        return list(self.client.search_runs([experiment.experiment_id])) if experiment else []
+        found = self.client.search_runs([experiment.experiment_id]) if experiment else []
+        return [run for run in found if NUMBER_TAG not in run.data.tags]
 
     def versions(self) -> int:
         return len(self.client.search_model_versions(f"name = '{self.model}'"))
 
 
-def project(folder: Path, tracking_uri: str, task: str, max_gap: float = 2.0) -> Project:
+def project(
+    folder: Path, tracking_uri: str, task: str, max_gap: float = 2.0, trials: int = 0
+) -> Project:
     """Data of scikit-learn, with times, in a project of its own."""
     frame = DATA[task](as_frame=True).frame.sample(frac=1, random_state=0)
     frame["at"] = pd.date_range("2019-01-01", periods=len(frame), freq="h")
@@ -91,9 +96,18 @@ target = "target"
 [models.{model}.train]
 candidates = ["xgboost"{linear}]
 max_gap = {max_gap}
+search.trials = {trials}
 """
     )
     return Project(load(folder, Environment(tracking_uri=tracking_uri)), model)
+
+
+def search_trials(project: Project) -> list[Run]:
+    """Give the runs of search trials."""
+    experiment = project.client.get_experiment_by_name(project.model)
+    assert experiment is not None
+    found = project.client.search_runs([experiment.experiment_id])
+    return [run for run in found if NUMBER_TAG in run.data.tags]
 
 
 @dataclass(frozen=True)
@@ -110,11 +124,12 @@ class Trained:
 def trained(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mlflow_server: str
 ) -> Trained:
-    made = project(tmp_path_factory.mktemp(request.param), mlflow_server, request.param)
+    source = tmp_path_factory.mktemp(request.param)
+    made = project(source, mlflow_server, request.param, trials=5)
     said: list[str] = []
     version = made.train(said=said)
-    source = made.client.get_model_version(made.model, version.version).source or ""
-    location = made.client.get_logged_model(source.removeprefix("models:/")).artifact_location
+    found = made.client.get_model_version(made.model, version.version).source or ""
+    location = made.client.get_logged_model(found.removeprefix("models:/")).artifact_location
     folder = download_artifacts(
         location,
         dst_path=str(tmp_path_factory.mktemp("files")),
@@ -196,8 +211,22 @@ def test_the_run_holds_all_that_the_version_rests_on(trained: Trained) -> None:
     plots = {
         Path(f.path).name for f in trained.project.client.list_artifacts(run.info.run_id, "plots")
     }
-    assert {"importance.csv", "importance.png"} <= plots
+    assert {"importance.csv", "importance.png", "search.png"} <= plots
     assert len(plots) >= 3
+
+
+def test_every_search_trial_is_a_child_of_the_run(trained: Trained) -> None:
+    children = search_trials(trained.project)
+    run = trained.project.client.get_run(trained.version.run_id)
+
+    assert run.data.metrics["search.trials"] == 5 == len(children)
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {run.info.run_id}
+    assert sorted(child.data.tags[NUMBER_TAG] for child in children) == list("01234")
+    for child in children:
+        assert child.info.status in ("FINISHED", "KILLED")  # KILLED is for those that were pruned
+        assert child.data.params["window"] in ("all", "recent", "weighted")
+        assert np.isfinite(child.data.metrics["loss"])
+        assert child.info.start_time < child.info.end_time
 
 
 def test_the_importance_of_every_input_is_kept_and_shown(trained: Trained) -> None:
@@ -262,6 +291,7 @@ def test_an_input_example_is_kept(trained: Trained) -> None:
 
 def test_people_are_told_how_far_it_is(trained: Trained) -> None:
     assert "are kept for the gate" in trained.said[0]
+    assert any(line.startswith("trial 4 of 5: ") and "s left" in line for line in trained.said)
     assert trained.said[-1] == "registered as version 1"
 
 
@@ -270,6 +300,8 @@ def test_the_version_describes_itself(trained: Trained) -> None:
 
     assert "| candidate |" in (found.description or "")
     assert "kept for the gate" in (found.description or "")
+    assert "- Searched: 5 of 5 trials" in (found.description or "")
+    assert f"- Window: **{found.tags['trimtab.window']}**" in (found.description or "")
     assert dict(found.tags) == dict(trained.version.tags)
 
 
@@ -404,13 +436,14 @@ def test_lost_answers_make_neither_a_second_run_nor_a_second_version(
         "/runs/update",
     )
     with losing_answers(mlflow_server, *creations) as (proxy, lost):
-        made = project(tmp_path, proxy, "regression")
+        made = project(tmp_path, proxy, "regression", trials=1)
         version = made.train()
 
     assert sorted(lost) == sorted(creations)
     direct = Project(load(tmp_path, Environment(tracking_uri=mlflow_server)), made.model)
     (run,) = direct.runs()
-    assert run.info.status == "FINISHED"
+    (trial,) = search_trials(direct)
+    assert {run.info.status, trial.info.status} == {"FINISHED"}
     assert run.info.run_id == version.run_id
     assert direct.versions() == 1
     assert len(direct.client.search_logged_models([run.info.experiment_id])) == 1

@@ -69,7 +69,7 @@ def test_a_person_tries_a_version_and_the_worker_compares_what_comes(
 ) -> None:
     model = f"m-{uuid4().hex[:10]}"
     path = project / "trimtab.toml"
-    learner = f'[models.{model}.train]\ncandidates = ["logistic"]\n'
+    learner = f'[models.{model}.train]\ncandidates = ["logistic"]\nsearch.trials = 0\n'
     learner += f'[models.{model}.monitor]\nlateness = "1s"\n'
     path.write_text(path.read_text().replace("models.late", f"models.{model}") + learner)
     monkeypatch.setenv("TRIMTAB_TRACKING_URI", mlflow_server)

@@ -172,7 +172,7 @@ def real(project: Path, mlflow_server: str) -> Iterator[Real]:
     model = f"m-{uuid4().hex[:10]}"
     toml = (project / "trimtab.toml").read_text().replace("models.late", f"models.{model}")
     (project / "trimtab.toml").write_text(
-        f'{toml}\n[models.{model}.train]\ncandidates = ["logistic"]\n'
+        f'{toml}\n[models.{model}.train]\ncandidates = ["logistic"]\nsearch.trials = 0\n'
         f"[platform]\nmlflow_port = {mlflow_server.rpartition(':')[2]}\n"
     )
     settings = load(project)

@@ -29,7 +29,7 @@ def test_a_model_needs_only_task_source_and_target(tmp_path: Path) -> None:
 
     assert model.task is Task.BINARY
     assert model.metric == "log_loss"
-    assert model.candidates == ("logistic", "xgboost")
+    assert model.candidates == ("logistic", "xgboost", "extra_trees")
     assert model.monitor.window == timedelta(days=1)
     assert settings.home.root == (tmp_path / ".trimtab").resolve()
 
@@ -73,11 +73,11 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None
 
 def test_a_setting_of_two_kinds_is_named_in_one_clean_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
-        read(tmp_path, MODEL + "[models.late.train]\nwindow = '1 day'")
+        read(tmp_path, MODEL + "[models.late.train]\nclusters = 'many'")
 
     _, *lines = str(caught.value).splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith("  models.late.train.window: Input should be 'all', or: '1 day' is")
+    assert lines[0].startswith("  models.late.train.clusters: Input should be 'auto', or: Input")
     assert "function" not in lines[0]
 
 

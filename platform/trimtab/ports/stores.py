@@ -14,6 +14,7 @@ from trimtab.records.looks import Look
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RetrainRequest
 from trimtab.records.row_counts import RowCount
+from trimtab.records.searches import SearchTrial
 from trimtab.records.sums import Stretch
 from trimtab.records.tallies import Evidence
 from trimtab.records.trials import Trial
@@ -208,6 +209,21 @@ class Looks(Protocol):
         ...
 
 
+class Searches(Protocol):
+    """What was tried for a version: the trials of each search, as soon as they are done."""
+
+    def add(self, request_id: str, basis: str, trial: SearchTrial) -> None:
+        """Keep a trial; one of the same number is replaced.
+
+        `basis` names the settings and columns that the search rests on.
+        """
+        ...
+
+    def of(self, request_id: str, basis: str) -> Sequence[SearchTrial]:
+        """List the trials of a request's search in their order."""
+        ...
+
+
 class Outbox(Protocol):
     """Alerts on their way out; written with the decision that caused them.
 
@@ -362,6 +378,9 @@ class Stores(Protocol):
     @property
     def looks(self) -> Looks:
         """What was compared on which rows."""
+
+    def searches(self) -> Searches:
+        """What was tried for a version."""
         ...
 
 

@@ -17,7 +17,7 @@ from .home import Home
 from .project import ModelSettings, Project
 
 FILE = "trimtab.toml"
-_BRANCH = re.compile(r"(literal|function-\w+)?\[.*\]")
+_BRANCH = re.compile(r"(literal|function-\w+)?\[.*\]|constrained-int")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

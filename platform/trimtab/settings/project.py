@@ -19,6 +19,7 @@ from trimtab.records.amounts import NO_MARGIN, MarginSetting, Seconds, Size
 from trimtab.records.contracts import Task
 from trimtab.records.devices import WantedDevice
 from trimtab.records.durations import Duration, Rate, RateSetting, format_duration
+from trimtab.records.training_windows import TrainingWindow, WindowsSetting
 from trimtab.records.triggers import AllOf, Cause
 
 from .hosts import is_loopback
@@ -27,11 +28,13 @@ MODEL_NAME = r"^[a-z][a-z0-9-]{0,47}$"
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 """Lower case, so that one name serves MLflow, the Bento, URLs and folders alike."""
 
-Candidate = Literal["logistic", "ridge", "xgboost", "kmeans", "isolation_forest", "pca"]
+Candidate = Literal[
+    "logistic", "ridge", "xgboost", "extra_trees", "kmeans", "isolation_forest", "pca"
+]
 _CANDIDATES: dict[Task, tuple[Candidate, ...]] = {
-    Task.BINARY: ("logistic", "xgboost"),
-    Task.MULTICLASS: ("logistic", "xgboost"),
-    Task.REGRESSION: ("ridge", "xgboost"),
+    Task.BINARY: ("logistic", "xgboost", "extra_trees"),
+    Task.MULTICLASS: ("logistic", "xgboost", "extra_trees"),
+    Task.REGRESSION: ("ridge", "xgboost", "extra_trees"),
     Task.CLUSTERING: ("kmeans",),
     Task.ANOMALY: ("isolation_forest",),
     Task.EMBEDDING: ("pca",),
@@ -61,13 +64,33 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class SearchSettings(Section):
+    """How long a training looks for good settings of its learners, and for the best window."""
+
+    trials: Annotated[int, Field(ge=0, le=1000)] = 20
+    """How many choices of learner, window and settings are tried; 0 takes the learners' usual
+    settings and the first window."""
+    time_limit: Duration = timedelta(minutes=1)
+    """No trial begins after this time. The same rows and the same seed give the same model only
+    where all trials fit in: how many do otherwise depends on the machine."""
+    blocks: Annotated[int, Field(ge=1, le=10)] = 3
+    """On how many blocks of time, each as long as the validation rows and the last of them, a trial
+    is asked after fitting on what was before."""
+    max_rows: Annotated[int, Field(ge=500)] = 40_000
+    """Of more rows, every second, third ... is searched on; versions are made from all."""
+
+
 class TrainSettings(Section):
     """How versions are made."""
 
     candidates: tuple[Candidate, ...] = ()
     """Which learners compete; empty means all that fit the task."""
-    window: Literal["all"] | Duration = "all"
-    """How far back training looks: `all`, or a length such as `90d`."""
+    window: Annotated[WindowsSetting, Field(min_length=1)] = tuple(
+        map(TrainingWindow.parse, ("all", "recent", "weighted"))
+    )
+    """How far back training looks: `all`; `recent`, the newest third, or a length such as `90d`;
+    `weighted`, all rows, but older ones count less, by half every `30d` in `weighted 30d`. Of
+    several, the search takes the first, unless another is clearly better."""
     validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
     """Share of the training rows, the newest, on which candidates are compared."""
     max_gap: Annotated[float, Field(gt=0)] = 0.5
@@ -84,6 +107,7 @@ class TrainSettings(Section):
     of the prepared inputs."""
     seed: int = 0
     """The same rows and the same seed give the same model."""
+    search: SearchSettings = SearchSettings()
 
 
 class GateSettings(Section):
@@ -325,6 +349,8 @@ class ModelSettings(Section):
         if self.task.has_labels != (self.target is not None):
             wrong = "needs the column to predict" if self.task.has_labels else "has no labels"
             raise ValueError(f"target: {self.task} {wrong}")
+        if not self.task.has_labels and self.train.window[0].kind == "weighted":
+            raise ValueError(f"train.window: rows of {self.task} are not weighted")
         if self.target is not None and self.target in (self.time, self.key, *self.exclude):
             raise ValueError(f"target: {self.target!r} is also named as time, key or excluded")
         asks = [c.cause for entry in self.retrain.on for c in entry.conditions]

@@ -21,6 +21,7 @@ from .looks import SqlLooks
 from .migrating import migrate
 from .outbox import SqlEndpoints, SqlOutbox
 from .requests import SqlRetrainRequests, SqlRowCounts
+from .searches import SqlSearches
 from .sums import SqlSums
 from .trials import SqlTrials
 from .watching import SqlFalseMarks, SqlIncidents, SqlVerdicts
@@ -53,6 +54,7 @@ class SqlStores:
     keys: SqlKeys
     trials: SqlTrials
     looks: SqlLooks
+    searches: SqlSearches
 
     @classmethod
     def on(cls, session: Session) -> "SqlStores":
@@ -74,6 +76,7 @@ class SqlStores:
             keys=SqlKeys(session),
             trials=SqlTrials(session),
             looks=SqlLooks(session),
+            searches=SqlSearches(session),
         )
 
 

@@ -19,6 +19,7 @@ from trimtab.records.keys import KeyScope
 from trimtab.records.previews import Preview
 from trimtab.records.requests import Obstacle
 from trimtab.records.row_counts import Arrival
+from trimtab.records.searches import SearchTrial
 from trimtab.records.sums import WindowSums
 from trimtab.records.tallies import Evidence
 from trimtab.records.verdicts import Verdict
@@ -189,6 +190,17 @@ class StretchRow(Table):
     stretch_end: Mapped[datetime]
     refused: Mapped[int]
     sums: Mapped[WindowSums] = mapped_column(Document(WindowSums))
+
+
+class SearchRow(Table):
+    """A trial of a search for settings, whole, beside the columns it is looked up by."""
+
+    __tablename__ = "searches"
+
+    request: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    basis: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    trial: Mapped[SearchTrial] = mapped_column(Document(SearchTrial))
 
 
 class TrialRow(Table):
