@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trimtab.adapters.mlflow_links import version_page
 from trimtab.adapters.opening import open_database
-from trimtab.policy.reigns import tenure_at
+from trimtab.policy.tenures import tenure_at
 from trimtab.ports import Stores
 from trimtab.records.contracts import Contract
 from trimtab.records.documents import from_json

@@ -1,4 +1,4 @@
-"""Who was champion when, as the moves of champions tell it."""
+"""As what a version answered at a moment, as moves and trials tell it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.policy.reigns import LONGEST_LEAVE, champion_at, tenure_at
+from trimtab.policy.tenures import LONGEST_LEAVE, champion_at, tenure_at
 from trimtab.records.promotions import Promotion
 from trimtab.records.traces import Role, Since
 from trimtab.records.trials import Trial, TrialKind, TrialState

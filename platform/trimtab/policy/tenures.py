@@ -1,4 +1,4 @@
-"""Who was champion when, and what became of it: read out of the moves alone."""
+"""As what a version answered, and what became of that: read out of moves and trials alone."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
