@@ -20,6 +20,7 @@ from trimtab.records.requests import RequestState, RetrainRequest
 from trimtab.settings import Settings, load
 
 from .aliases import AliasKeeper
+from .challengers import ChallengerKeeper
 from .ending import MOST_ATTEMPTS, end_request
 from .events import Event, entry
 from .firsts import FirstVersions
@@ -54,6 +55,7 @@ class Worker:
     database: Database
     clock: Clock
     aliases: AliasKeeper
+    challengers: ChallengerKeeper
     firsts: FirstVersions
     holder: str
     jobs: Jobs
@@ -172,6 +174,7 @@ class Worker:
         for model in self.models:
             try:
                 self.aliases.keep(model)
+                self.challengers.keep(model)
                 self._complaints.pop(model, None)
                 self._registry_is_up = True
             except RegistryUnreachableError as error:
@@ -193,12 +196,13 @@ def open_worker(settings: Settings, registry: ModelRegistry | None = None) -> Wo
     """Open what a worker needs."""
     jobs = Jobs()  # first of all: its imports take longest
     database, clock = open_database(settings), open_clock(settings)
-    models = list(settings.project.models)
+    models, registry = list(settings.project.models), registry or open_registry(settings)
     return Worker(
         settings=settings,
         database=database,
         clock=clock,
-        aliases=AliasKeeper(registry or open_registry(settings), database, clock),
+        aliases=AliasKeeper(registry, database, clock),
+        challengers=ChallengerKeeper(registry, database),
         firsts=FirstVersions(database, clock),
         holder=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
         jobs=jobs,

@@ -167,7 +167,7 @@ class Guard:
         if self._endpoint.tracer is not None:
             return self._endpoint.tracer.record(headers, arrival, reply)
         parent = _TRACEPARENT.fullmatch(headers.get(b"traceparent", b""))
-        return parent and b"00-%b-%b-%b" % (parent[1], reply.request_id[:16].encode(), parent[2])
+        return parent and b"00-%b-%b-%b" % (parent[1], reply.request_id[16:].encode(), parent[2])
 
     async def _show(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["path"]:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import orjson
 
 from trimtab.adapters.clock import FileClock, SystemClock
 from trimtab.ports import Clock
+from trimtab.records.ids import CHANCE_BYTES, request_id
 from trimtab.records.rows import Rows
 from trimtab.records.trials import failure_detail
 
@@ -210,7 +212,7 @@ class Endpoint:
 
     def refuse(self, status: int, error: BadRequestError, arrival: Arrival) -> Reply:
         """Turn a request away, and keep that it was asked."""
-        request, champion = os.urandom(16), self.champion
+        request, champion = _new_id(), self.champion
         reply = Reply(status, error.body(), request.hex(), champion.version)
         self.metrics.refuse(status)
         self._keep(
@@ -274,16 +276,16 @@ class Endpoint:
         detail: str | None = None,
     ) -> Reply:
         """Write the answer, capture both, and only then give it. Raises ValueError."""
-        rows, request = len(asked.rows), os.urandom(16)
-        request_id, version = request.hex(), champion.version
+        rows, request = len(asked.rows), _new_id()
+        id, version = request.hex(), champion.version
         shares = None if answers.probabilities is None else answers.probabilities.tolist()
         require_whole(answers.predictions, shares, rows)
-        body = self._answers.write(version, request_id, answers.predictions, shares)
+        body = self._answers.write(version, id, answers.predictions, shares)
         latency, table = arrival.microseconds, self._table(asked.rows)
         self._keep(
             request,
             CapturedRequest(
-                request_id=request_id,
+                request_id=id,
                 version=version,
                 received=arrival.at,
                 status=200,
@@ -302,7 +304,7 @@ class Endpoint:
             ),
         )
         self.metrics.answer(rows, latency / 1e6)
-        return Reply(200, body, request_id, version, rows)
+        return Reply(200, body, id, version, rows)
 
     def _table(self, rows: Rows) -> Table | None:
         """Give many numbers as what is smaller to write; values that are redacted stay values."""
@@ -332,3 +334,7 @@ class Endpoint:
         if self._writer is not None:
             kept = record if self._redactor is None else self._redactor.apply(record)
             self._writer.append(request, encode(kept))
+
+
+def _new_id() -> bytes:
+    return request_id(time.time_ns(), os.urandom(CHANCE_BYTES))

@@ -1,6 +1,8 @@
 """Opening what the settings name: the one place that chooses adapters."""
 
 from trimtab.ports import Clock, Database, InferenceLog, LogUpkeep, ModelRegistry, Reports
+from trimtab.records.traces import TracedRun
+from trimtab.records.versions import ModelVersion
 from trimtab.settings import Settings
 
 from .clock import FileClock, SystemClock
@@ -38,6 +40,16 @@ def open_registry(settings: Settings) -> ModelRegistry:
     from .mlflow_registry import MlflowRegistry
 
     return MlflowRegistry(settings.tracking_uri)
+
+
+def read_run(settings: Settings, version: ModelVersion) -> TracedRun:
+    """Read the MLflow run that made a version.
+
+    Raises RegistryUnreachableError, and UnknownVersionError where the run is gone.
+    """
+    from .mlflow_runs import read_run as read
+
+    return read(settings.tracking_uri, version)
 
 
 def open_reports(settings: Settings) -> Reports:

@@ -20,10 +20,12 @@ import pyarrow.parquet as pq
 
 from trimtab.records.logged import LoggedRows
 from trimtab.records.places import Place, ends
+from trimtab.records.predictions import LoggedPrediction, predictions_of
 from trimtab.records.slices import logged_rows
 
 from .durable_files import make_folder, write_durably
 from .log_folder import LogFile, LogFolder, file_name
+from .log_lookup import answered_rows, nearest_first, row_of
 from .log_merging import parts_of
 from .log_scanning import Part, count_rows, micros, sample_rows, scan_rows
 
@@ -177,6 +179,50 @@ class ParquetLog:
             except FileNotFoundError:
                 continue
         raise FileNotFoundError(f"{self._folder.model(model)} changes faster than it can be read")
+
+    def versions(self, model: str) -> Sequence[str]:
+        """List the versions that have files, in the order of their numbers."""
+        return sorted(self._folder.versions(model), key=lambda v: (len(v), v))
+
+    def span(self, model: str, version: str) -> tuple[datetime, datetime] | None:
+        """Give the earliest and the latest event time of a version; None without a row."""
+        files = [f for f in self._folder.files(model, version) if f.first <= f.last]
+        if not files:
+            return None
+        first, last = min(f.first for f in files), max(f.last for f in files)
+        return _EPOCH + first * _MICROSECOND, _EPOCH + last * _MICROSECOND
+
+    def get(self, model: str, prediction_id: str) -> LoggedPrediction | None:
+        """Find one answered row; files that the id's own time points at are looked at first."""
+        looked = set[LogFile]()
+        for _ in range(_READS):
+            of = {f: v for v in self.versions(model) for f in self._folder.files(model, v)}
+            try:
+                for file in nearest_first(of.keys() - looked, prediction_id):
+                    row = row_of(file.path, prediction_id)
+                    if row is not None:
+                        return next(predictions_of(model, of[file], row))
+                    looked.add(file)
+                return None
+            except FileNotFoundError:
+                continue
+        raise FileNotFoundError(f"{self._folder.model(model)} changes faster than it can be read")
+
+    def answered(
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        keys: Collection[str] | None = None,
+    ) -> Sequence[LoggedPrediction]:
+        """Read the answered rows of a slice, of some keys alone where they are named."""
+
+        def work(paths: Sequence[str]) -> Sequence[LoggedPrediction]:
+            table = answered_rows(paths, start, end, keys)
+            return [] if table is None else list(predictions_of(model, version, table))
+
+        return self._on_files(model, version, start, end, work)
 
     def _on_files(
         self,

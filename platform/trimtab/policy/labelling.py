@@ -7,10 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from trimtab.records.contracts import Contract, Task, spelling
+from trimtab.records.ids import is_prediction_id
 from trimtab.records.labels import Label
 from trimtab.records.moments import read_moment
-
-from .redaction import is_prediction_id
 
 LONGEST_KEY = 256
 """Characters; requests cannot have longer keys either."""

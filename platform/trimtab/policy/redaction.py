@@ -2,14 +2,12 @@
 
 import difflib
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trimtab.errors import SettingsError
+from trimtab.records.ids import is_prediction_id
 from trimtab.records.schema import ColumnType, Schema
-
-_PREDICTION_ID = re.compile(r"[0-9a-f]{32}-\d+")
 
 
 def pseudonym(secret: bytes, text: str) -> str:
@@ -19,11 +17,6 @@ def pseudonym(secret: bytes, text: str) -> str:
     are of one person, and cannot find out of whom by trying names.
     """
     return hashlib.blake2b(_bytes(text), key=secret, digest_size=16).hexdigest()
-
-
-def is_prediction_id(text: str) -> bool:
-    """Tell whether a text is how endpoints name predictions: a request's id, a dash, a number."""
-    return _PREDICTION_ID.fullmatch(text) is not None
 
 
 def secret_of(text: str) -> bytes:

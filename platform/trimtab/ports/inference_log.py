@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from trimtab.records.erasures import Removed, Subject
+from trimtab.records.predictions import LoggedPrediction
 
 if TYPE_CHECKING:  # ports are imported by every verb; Arrow and pandas cost a second
     import pyarrow as pa
@@ -75,6 +76,32 @@ class InferenceLog(Protocol):
         """Tell which of these are the key, or the prediction id, of an answered row.
 
         The newest rows are looked at first, and no more than it takes.
+        """
+        ...
+
+    def versions(self, model: str) -> Sequence[str]:
+        """List the versions that have rows, in the order of their numbers."""
+        ...
+
+    def span(self, model: str, version: str) -> tuple[datetime, datetime] | None:
+        """Give the earliest and the latest event time of a version; None without a row."""
+        ...
+
+    def get(self, model: str, prediction_id: str) -> LoggedPrediction | None:
+        """Find one answered row, without reading the log where the id tells its time."""
+        ...
+
+    def answered(
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        keys: Collection[str] | None = None,
+    ) -> Sequence[LoggedPrediction]:
+        """Read the answered rows of a slice, of some keys alone where they are named.
+
+        In their order in time. All are in memory: `count` tells how many rows a slice has.
         """
         ...
 

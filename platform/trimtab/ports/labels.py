@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from trimtab.records.labels import Delivered, Label, PastLabel
+from trimtab.records.labels import Delivered, Label, PastLabel, StandingLabel
 
 
 class Labels(Protocol):
@@ -26,6 +26,10 @@ class Labels(Protocol):
 
     def get(self, model: str, keys: Collection[str]) -> Mapping[str, Label]:
         """Find the labels that count for these keys and prediction ids."""
+        ...
+
+    def standing(self, model: str, keys: Collection[str]) -> Mapping[str, StandingLabel]:
+        """Find the labels that count for these keys and prediction ids, with who told them."""
         ...
 
     def history(self, model: str, key: str) -> Sequence[PastLabel]:

@@ -35,6 +35,10 @@ class Ledger(Protocol):
         """List the newest entries, newest first."""
         ...
 
+    def concerning(self, model: str, subject: str) -> Sequence[LedgerEntry]:
+        """List the entries about one subject, newest first."""
+        ...
+
     def verify(self) -> int:
         """Check the whole chain and count its rows. Raises LedgerBrokenError."""
         ...

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from trimtab.records.erasures import Removed, Subject
 from trimtab.records.logged import LoggedRows
+from trimtab.records.predictions import LoggedPrediction, predictions_of
 from trimtab.records.slices import FIRST_ERROR, evenly, logged_rows
 
 Result = TypeVar("Result")
@@ -98,6 +99,39 @@ class MemoryLog:
         tables = [rows for _, rows in self._parts.get(model, {}).values()]
         known = [rows[name].to_pylist() for rows in tables for name in ("key", "prediction_id")]
         return set(names).intersection(chain.from_iterable(known))
+
+    def versions(self, model: str) -> Sequence[str]:
+        """List the versions that have parts, in the order of their numbers."""
+        known = {version for version, _ in self._parts.get(model, {}).values()}
+        return sorted(known, key=lambda version: (len(version), version))
+
+    def span(self, model: str, version: str) -> tuple[datetime, datetime] | None:
+        """Give the earliest and the latest event time of a version; None without a row."""
+        table = self._table(model, version, None, None)
+        if table is None or table.num_rows == 0:
+            return None
+        return pc.min(table["time"]).as_py(), pc.max(table["time"]).as_py()
+
+    def get(self, model: str, prediction_id: str) -> LoggedPrediction | None:
+        """Find one answered row."""
+        for version, rows in self._parts.get(model, {}).values():
+            at = pc.index(rows["prediction_id"], prediction_id).as_py()
+            if at >= 0:
+                return next(predictions_of(model, version, rows.slice(at, 1)))
+        return None
+
+    def answered(
+        self,
+        model: str,
+        version: str,
+        start: datetime,
+        end: datetime,
+        keys: Collection[str] | None = None,
+    ) -> Sequence[LoggedPrediction]:
+        """Read the answered rows of a slice, of some keys alone where they are named."""
+        table = self._table(model, version, start, end)
+        found = [] if table is None else list(predictions_of(model, version, table.sort_by("time")))
+        return [row for row in found if keys is None or row.key in keys]
 
     def compact(self, model: str) -> int:
         """Do nothing: many parts are no burden here."""

@@ -55,6 +55,11 @@ class SqlLabels:
                 found[key] = Label(key=key, value=value, known_at=known_at)
         return found
 
+    def standing(self, model: str, keys: Collection[str]) -> Mapping[str, StandingLabel]:
+        """Find the labels that count for these keys and prediction ids, with who told them."""
+        parts = chunks(list(keys))
+        return {label.key: label for part in parts for label in self._standing(model, set(part))}
+
     def history(self, model: str, key: str) -> Sequence[PastLabel]:
         """List what was told of a key and does not count, in the order in which it was told."""
         query = select(PastLabelRow).where(PastLabelRow.model == model, PastLabelRow.key == key)

@@ -41,6 +41,15 @@ class SqlLedger:
             query = query.where(LedgerRow.model == model)
         return [as_record(LedgerEntry, row) for row in self._session.scalars(query)]
 
+    def concerning(self, model: str, subject: str) -> Sequence[LedgerEntry]:
+        """List the entries about one subject, newest first."""
+        query = (
+            select(LedgerRow)
+            .where(LedgerRow.model == model, LedgerRow.subject == subject)
+            .order_by(LedgerRow.seq.desc())
+        )
+        return [as_record(LedgerEntry, row) for row in self._session.scalars(query)]
+
     def verify(self) -> int:
         """Check the whole chain and count its rows. Raises LedgerBrokenError."""
         previous, count = GENESIS, 0
