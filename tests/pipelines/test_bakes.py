@@ -241,7 +241,8 @@ def test_what_was_taken_back_counts_as_a_loss_and_does_not_come_back(
     promoted = one.new
     one.play(LOOKS[2], label=False, failing=0.3)
     one.look()
-    facts = gather(loop.database, loop.clock, loop.ask(id="r2"), None)
+    settings = loop.bench.settings.model(MODEL)
+    facts = gather(loop.database, settings, loop.ask(id="r2"), loop.clock.now())
 
     assert (promoted, loop.champion()) == ("3", "1")
     assert facts.losses_in_row == 1

@@ -173,7 +173,7 @@ def losses_in_row(
         if has_won or (since and ended and ended < since):
             break
         if request.trigger is Trigger.MANUAL and request.state in _TRAINED:
-            break
+            return count + is_withdrawn  # they have looked, but could not foresee that
         count += is_withdrawn or request.state in _LOST
     return count
 

@@ -382,7 +382,9 @@ class Stores(Protocol):
     @property
     def looks(self) -> Looks:
         """What was compared on which rows."""
+        ...
 
+    @property
     def searches(self) -> Searches:
         """What was tried for a version."""
         ...
