@@ -13,7 +13,7 @@ from trimtab.adapters.predictor import Predictor, UnanswerableError
 
 _ROWS = 24
 _FEWEST_TRIES = 3
-_SECONDS = 0.5
+_SECONDS = 0.2
 """So long each row is tried again and again; slow models get the fewest tries all the same."""
 
 
