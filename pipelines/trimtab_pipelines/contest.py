@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from trimtab.errors import StaleLookError, UnknownVersionError
+from trimtab.errors import ManifestError, StaleLookError, UnknownVersionError
 from trimtab.policy.budgets import latency_check, size_check
 from trimtab.policy.gate import refused
 from trimtab.ports import ModelRegistry
@@ -61,9 +61,8 @@ def try_out(bench: Bench, challenger: ModelVersion, rows: pd.DataFrame) -> Conte
         champion = load_contender(bench.registry, settings.home, known, against.manifest_sha256)
     match, gate = None, settings.model(model).gate
     try:
-        contender = load_contender(
-            bench.registry, settings.home, challenger, _as_judged(looks, challenger)
-        )
+        _require_as_judged(looks, challenger)
+        contender = load_contender(bench.registry, settings.home, challenger)
     except NotItselfError as error:
         check = GateCheck(
             name=_GOLDEN,
@@ -90,10 +89,14 @@ def find_version(registry: ModelRegistry, model: str, version: str) -> ModelVers
     raise UnknownVersionError(model, version)
 
 
-def _as_judged(looks: Sequence[Look], challenger: ModelVersion) -> str | None:
-    """Give the hash under which the gate first met a version, so that it stays what it was."""
-    met = (look for look in looks if look.challenger == challenger.version)
-    return next((look.challenger_sha256 for look in met), None)
+def _require_as_judged(looks: Sequence[Look], challenger: ModelVersion) -> None:
+    """Refuse a version that has become another one since the gate first met it."""
+    met = {look.challenger_sha256 for look in looks if look.challenger == challenger.version}
+    if met - {challenger.manifest_sha256}:
+        raise ManifestError(
+            f"Version {challenger.version} of {challenger.model!r} is not the one that the gate "
+            "judged before: its manifest's SHA-256 differs."
+        )
 
 
 def _budgets(match: Match, challenger: Contender, champion: Contender | None) -> list[GateCheck]:

@@ -13,6 +13,8 @@ from .gate_table import as_markdown
 from .judging import Match
 
 _BLOCK = "gate"
+_MOST_TOLD = 8
+"""Reasons and slices in the description, which the one of the training shares."""
 
 
 def publish(
@@ -22,11 +24,11 @@ def publish(
 
     Nothing here is ever read back. Without a match there is no plot.
     """
-    text = as_markdown(result, opponent)
+    text = as_markdown(result, opponent, most=_MOST_TOLD)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "gate.json").write_bytes(to_json(result, indent=2))
-        (folder / "gate.md").write_text(text, encoding="utf-8")
+        (folder / "gate.md").write_text(as_markdown(result, opponent), encoding="utf-8")
         for name in ("gate.json", "gate.md"):
             reports.publish(version, name, folder / name)
         if match is not None:

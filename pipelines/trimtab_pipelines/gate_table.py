@@ -15,18 +15,24 @@ _CHECKED = ("check", "{}", "challenger", "limit", "result")
 _WHERE = ("where", "rows", "{}", "challenger", "gain", "at least", "at most", "noticed from", "")
 
 
-def as_markdown(result: GateResult, opponent: str) -> str:
-    """Write it for the description of a version; `opponent` is what it was compared with."""
-    compared = [[plain(row[0]), *row[1:]] for row in _compared(result)]
+def as_markdown(result: GateResult, opponent: str, *, most: int | None = None) -> str:
+    """Write it for MLflow; `opponent` is what it was compared with.
+
+    With `most`, only so many reasons and slices are told, the worst: a version's description may
+    have 5,000 characters.
+    """
+    compared = [[plain(row[0]), *row[1:]] for row in _compared(result, most)]
+    more = [f"{len(result.slices) + 1 - len(compared)} more slices are in gate.md.", ""]
     lines = [
         f"### Gate: {_answer(result)}, compared with {opponent}",
         "",
-        *(f"- {plain(reason)}" for reason in result.reasons),
+        *(f"- {plain(reason)}" for reason in result.reasons[:most]),
         "",
         *_markdown(_headings(_CHECKED, opponent), [_checked(check) for check in result.checks]),
         "",
         f"{_caption(result)}.",
         "",
+        *(more if len(compared) <= len(result.slices) else []),
         *_markdown(_headings(_WHERE, opponent), compared),
     ]
     return "\n".join(lines)
@@ -82,8 +88,11 @@ def _figure(value: float | None, unit: str) -> str:
     return f"{value:,.0f} {unit}"
 
 
-def _compared(result: GateResult) -> list[list[str]]:
-    return [_row(part) for part in (result.overall, *result.slices)]
+def _compared(result: GateResult, most: int | None = None) -> list[list[str]]:
+    slices = list(result.slices)
+    if most is not None and len(slices) > most:
+        slices = sorted(slices, key=lambda part: (not part.is_worse, part.gain))[:most]
+    return [_row(part) for part in (result.overall, *slices)]
 
 
 def _row(part: Comparison) -> list[str]:

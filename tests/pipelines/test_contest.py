@@ -119,7 +119,7 @@ def test_a_version_that_was_exchanged_after_it_was_judged_is_refused(loop: Loop)
         replace(bad, manifest_sha256=good.manifest_sha256), loop.shop.root / good.version
     )
 
-    with pytest.raises(ManifestError):
+    with pytest.raises(ManifestError, match="judged before"):
         contest(loop, replace(bad, manifest_sha256=good.manifest_sha256))
 
 

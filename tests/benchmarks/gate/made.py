@@ -76,6 +76,10 @@ def promotions(life: Life, world: World, gain: float, *, is_counted: bool = True
         gains = world.gains(DAYS, gain)[first * ROWS : last * ROWS]
         places = np.repeat(np.arange(first, last, dtype=float), ROWS)
         asked = asked_of(CONFIDENCE, places, looks if is_counted else [])
+        looks.append(_look(number, places, asked.confidence))
+        if not _might_pass(gains, places):
+            yield False
+            continue
         of_slice = world.random.integers(0, SLICES, len(gains))
         result = compare(
             np.ones(len(gains)) + gains,
@@ -88,11 +92,20 @@ def promotions(life: Life, world: World, gain: float, *, is_counted: bool = True
             seed=0,
             asked=asked if is_counted else None,
         )
-        looks.append(_look(number, places, asked.confidence, result.passed))
         yield result.passed
 
 
-def _look(number: int, places: np.ndarray, confidence: float, passed: bool) -> Look:
+def _might_pass(gains: np.ndarray, days: np.ndarray) -> bool:
+    """Tell what cannot pass whatever the looks, so that it need not be worked out.
+
+    No bound is nearer to the mean than that of normal and independent days.
+    """
+    _, day = np.unique(days, return_inverse=True)
+    means = np.bincount(day, weights=gains) / np.bincount(day)
+    return bool(means.mean() > stats.norm.ppf(CONFIDENCE) * means.std(ddof=1) / len(means) ** 0.5)
+
+
+def _look(number: int, places: np.ndarray, confidence: float) -> Look:
     return Look(
         model="m",
         number=number,
@@ -105,7 +118,7 @@ def _look(number: int, places: np.ndarray, confidence: float, passed: bool) -> L
         rows=len(places),
         digest=str(number),
         confidence=confidence,
-        passed=passed,
+        passed=False,
     )
 
 
