@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from trimtab.adapters.golden import replay_golden
+from trimtab.adapters.golden import GoldenReport, replay_golden
 from trimtab.adapters.predictor import Predictor
 from trimtab.errors import ManifestError
-from trimtab.policy.losses import class_indices, losses, numbers
+from trimtab.policy.losses import class_indices, numbers
 from trimtab.ports import ModelRegistry
 from trimtab.records.contracts import Contract
 from trimtab.records.reference import LABEL
 from trimtab.records.versions import ModelVersion
 from trimtab.settings import Home
 
+from .measured import Measured, measure
 from .signature import require_signature
 from .trained import as_trained
 from .unlabelled import NoStructure
@@ -24,11 +25,12 @@ from .unlabelled import NoStructure
 class NotItselfError(ManifestError):
     """A version does not give the answers that its trainer got."""
 
-    def __init__(self, version: ModelVersion, why: str) -> None:
+    def __init__(self, version: ModelVersion, report: GoldenReport) -> None:
         super().__init__(
             f"Version {version.version} of {version.model!r} does not behave as its trainer saw "
-            f"it: {why}."
+            f"it: {report.message}."
         )
+        self.report = report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +41,21 @@ class Contender:
     predictor: Predictor
     baseline: "Baseline | NoStructure"
     """What knows only the labels that the version was trained on; or nothing, without labels."""
+    size: int = 0
+    """Bytes of the version's files."""
+    golden: GoldenReport | None = None
+    """How it did on its golden rows when it was loaded."""
 
-    def losses(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> np.ndarray:
-        """Give each row's loss."""
+    def measured(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> Measured:
+        """Answer the rows and measure that."""
         answers = self.predictor.predict(rows)
         contract = self.predictor.contract
         truth = labels.to_numpy(dtype=object)
-        return losses(metric, contract, answers.probabilities, answers.predictions, truth)
+        return measure(metric, contract, answers.probabilities, answers.predictions, truth)
+
+    def losses(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> np.ndarray:
+        """Give each row's loss."""
+        return self.measured(metric, rows, labels).losses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +87,16 @@ class Baseline:
             median=float(np.nanmedian(values)),
         )
 
-    def losses(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> np.ndarray:
-        """Give each row's loss."""
+    def measured(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> Measured:
+        """Answer the rows and measure that."""
         truth = labels.to_numpy(dtype=object)
         answer = self.median if metric == "absolute_error" else self.mean
         chances = np.tile(self.shares, (len(rows), 1)) if len(self.shares) else None
-        return losses(metric, self.contract, chances, np.full(len(rows), answer), truth)
+        return measure(metric, self.contract, chances, np.full(len(rows), answer), truth)
+
+    def losses(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> np.ndarray:
+        """Give each row's loss."""
+        return self.measured(metric, rows, labels).losses
 
 
 def load_contender(
@@ -106,10 +120,16 @@ def load_contender(
     require_signature(folder, predictor.contract)
     report = replay_golden(folder, predictor)
     if not report.matches:
-        raise NotItselfError(version, report.message)
+        raise NotItselfError(version, report)
     needed = [LABEL] if predictor.contract.task.has_labels else predictor.contract.schema.names
     sample = pd.read_parquet(folder / "reference.parquet", columns=needed)
-    return Contender(version=version, predictor=predictor, baseline=baseline_of(predictor, sample))
+    return Contender(
+        version=version,
+        predictor=predictor,
+        baseline=baseline_of(predictor, sample),
+        size=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+        golden=report,
+    )
 
 
 def baseline_of(predictor: Predictor, sample: pd.DataFrame) -> Baseline | NoStructure:

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from trimtab.adapters.predictor import Predictor
-from trimtab.policy.losses import losses
 from trimtab.records.contracts import Contract, Task
 from trimtab.settings.project import TrainSettings
 
 from .errors import NoCandidateError
+from .measured import Measured, measure
 
 _TAILS = (0.01, 0.99)
 """Between these quantiles numbers without structure lie: one giant must not stretch them."""
@@ -48,15 +48,19 @@ class NoStructure:
     """Rows that the version was trained on."""
     seed: int = 0
 
-    def losses(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> np.ndarray:
-        """Give each row's loss."""
+    def measured(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> Measured:
+        """Answer the rows and measure that."""
         contract, truth = self.predictor.contract, labels.to_numpy()
         if contract.task is Task.ANOMALY:
-            return losses(metric, contract, None, np.full(len(rows), -np.inf), truth)
+            return measure(metric, contract, None, np.full(len(rows), -np.inf), truth)
         if contract.task is Task.EMBEDDING:
-            return losses(metric, contract, None, np.ones(len(rows)), truth)
+            return measure(metric, contract, None, np.ones(len(rows)), truth)
         answers = self.predictor.predict(self._even(len(rows)))
-        return losses(metric, contract, answers.probabilities, answers.predictions, truth)
+        return measure(metric, contract, answers.probabilities, answers.predictions, truth)
+
+    def losses(self, metric: str, rows: pd.DataFrame, labels: "pd.Series[Any]") -> np.ndarray:
+        """Give each row's loss."""
+        return self.measured(metric, rows, labels).losses
 
     def _even(self, rows: int) -> pd.DataFrame:
         """Make rows whose columns are spread evenly and know nothing of each other.

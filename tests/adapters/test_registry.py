@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
+from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
@@ -388,3 +389,25 @@ def test_the_curves_of_a_version_are_one_run_below_that_of_its_training(
     assert run.info.status == "FINISHED"
     assert run.info.run_name == f"monitoring of {model} version 1"
     assert "rows" not in client.get_run(version.run_id).data.metrics
+
+
+def test_the_picture_in_a_description_is_where_the_server_serves_it(
+    mlflow_server: str, model: str, tmp_path: Path
+) -> None:
+    """Relative to the page, so that it is found wherever people open MLflow."""
+    client = MlflowClient(tracking_uri=mlflow_server)
+    run = client.create_run("0")
+    version = ModelVersion(
+        model=model,
+        version="1",
+        run_id=run.info.run_id,
+        trained_until=APRIL,
+        manifest_sha256="",
+    )
+    picture = tmp_path / "drawn.png"
+    picture.write_bytes(b"\x89PNG and so on")
+    reports = MlflowReports(mlflow_server)
+    path = reports.publish(version, "gates/gate & more.png", picture)
+
+    with urlopen(f"{mlflow_server}/{reports.image(version, path)}", timeout=30) as answer:
+        assert answer.read() == picture.read_bytes()

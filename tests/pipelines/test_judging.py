@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.errors import SettingsError
+from trimtab.policy.descriptions import plain as shown
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.gate import GateResult
 from trimtab.records.schema import Schema
@@ -18,7 +19,8 @@ from trimtab.settings import ModelSettings
 from trimtab_pipelines.contenders import Baseline, Contender, load_contender
 from trimtab_pipelines.facts import unseen
 from trimtab_pipelines.gate_table import as_markdown
-from trimtab_pipelines.judging import blocks_of, judge, slices_of
+from trimtab_pipelines.grouping import blocks_of, slices_of
+from trimtab_pipelines.judging import judge
 
 Loop = Any  # the conftest's; it is no module that could be imported
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -96,11 +98,27 @@ def test_a_slice_that_is_no_column_is_a_fault_of_the_settings(loop: Loop) -> Non
 
 def test_missing_values_are_a_slice_of_their_own(loop: Loop) -> None:
     settings = loop.bench.settings.model("late")
-    frame = pd.DataFrame({"airport": ["JFK", None, "JFK"]})
+    frame = pd.DataFrame({"airport": ["JFK", None, "JFK"] * 100})
 
     masks = slices_of(settings, frame)
-    assert masks["airport=(missing)"].tolist() == [False, True, False]
-    assert masks["airport=JFK"].tolist() == [True, False, True]
+    assert masks["airport=(missing)"].tolist() == [False, True, False] * 100
+    assert masks["airport=JFK"].tolist() == [True, False, True] * 100
+
+
+def test_rare_values_are_a_slice_together_so_that_nothing_hides_among_them(loop: Loop) -> None:
+    settings = loop.bench.settings.model("late")
+    frame = pd.DataFrame({"airport": ["JFK"] * 150 + [f"A{n}" for n in range(90)] * 2})
+
+    masks = slices_of(settings, frame)
+    assert list(masks) == ["airport=JFK", "airport=(other)"]
+    assert masks["airport=(other)"].sum() == 180
+
+
+def test_numbers_of_many_values_are_cut_into_quarters(loop: Loop) -> None:
+    settings = loop.bench.settings.model("late")
+    masks = slices_of(settings, pd.DataFrame({"airport": np.arange(600.0)}))
+
+    assert [int(mask.sum()) for mask in masks.values()] == [150] * 4
 
 
 def plain(time: str | None = None) -> ModelSettings:
@@ -186,4 +204,4 @@ def test_the_table_holds_every_comparison_and_every_reason(loop: Loop) -> None:
     for part in (result.overall, *result.slices):
         assert f"| {part.name} | {part.rows} |" in text
     for reason in result.reasons:
-        assert reason in text
+        assert shown(reason) in text

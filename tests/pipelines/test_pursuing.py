@@ -10,6 +10,7 @@ from trimtab.errors import LeaseLostError, RegistryUnreachableError
 from trimtab.records.incidents import Incident, Situation
 from trimtab.records.requests import RequestState, RetrainRequest, Trigger
 from trimtab.records.versions import Alias
+from trimtab.testing.memory_registry import MemoryReports
 from trimtab_pipelines.ending import MOST_ATTEMPTS
 from trimtab_pipelines.errors import NoCandidateError, SourceError
 from trimtab_pipelines.pursuing import Outcome, Pursuit
@@ -263,7 +264,7 @@ def test_when_the_champion_moves_during_the_trial_the_trial_is_held_again(loop: 
             loop.crown(rival)
         tried.append(kwargs["tags"]["trimtab.gate"])
 
-    loop.bench = replace(loop.bench, reports=_Reports(loop.reports.publish, annotate))
+    loop.bench = replace(loop.bench, reports=_Reports(annotate))
     pursue(loop, loop.ask(Trigger.MANUAL))
 
     assert tried == ["passed", "rejected"], "it beat the old champion, and not the new one"
@@ -271,6 +272,7 @@ def test_when_the_champion_moves_during_the_trial_the_trial_is_held_again(loop: 
     assert loop.champion() == rival.version
 
 
-class _Reports:
-    def __init__(self, publish: Any, annotate: Any) -> None:
-        self.publish, self.annotate = publish, annotate
+class _Reports(MemoryReports):
+    def __init__(self, annotate: Any) -> None:
+        super().__init__()
+        self.annotate = annotate  # type: ignore[method-assign] # moves the champion, then annotates

@@ -26,5 +26,14 @@ def artifact_page(tracking_uri: str, experiment: str, run_id: str, path: str) ->
     return f"{_root(tracking_uri)}/{run}/artifactPath/{quote(path)}"
 
 
+def artifact_bytes(run_id: str, path: str) -> str:
+    """Give where a page of MLflow finds an artifact's bytes, relative to that page.
+
+    >>> artifact_bytes("b7", "gate.png")
+    'get-artifact?path=gate.png&run_uuid=b7'
+    """
+    return f"get-artifact?path={quote(path, safe='')}&run_uuid={quote(run_id)}"
+
+
 def _root(tracking_uri: str) -> str:
     return without_userinfo(tracking_uri).rstrip("/")

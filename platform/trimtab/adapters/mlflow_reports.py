@@ -14,7 +14,7 @@ from trimtab.policy.descriptions import with_block
 from trimtab.records.versions import ModelVersion
 
 from .mlflow_calls import Patience, connect
-from .mlflow_links import artifact_page
+from .mlflow_links import artifact_bytes, artifact_page
 
 _WATCHES = "trimtab.watches"
 """The tag of the run that holds the curves of a version's time in service."""
@@ -45,6 +45,10 @@ class MlflowReports:
         """Tell on which of MLflow's pages people open a file that was published."""
         experiment = self._experiment(version)
         return artifact_page(self._pages, experiment, version.run_id, path)
+
+    def image(self, version: ModelVersion, path: str) -> str:
+        """Tell where MLflow's pages find a picture, wherever people open them."""
+        return artifact_bytes(version.run_id, path)
 
     def annotate(
         self,

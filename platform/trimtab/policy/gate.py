@@ -233,7 +233,7 @@ def _no_slice_worse(
         passed=not found if judged else None,
         challenger=len(found),
         limit=0,
-        unit="slices",
+        unit="worse",
         why="\n".join(worse(part, metric, confidence) for part in found),
     )
 

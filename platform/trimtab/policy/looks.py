@@ -58,8 +58,10 @@ def digest_of(metric: str, champion: Floats, challenger: Floats) -> str:
 
 
 def words(asked: Asked) -> str:
-    """Say what is asked, and why it is more than the setting where it is."""
-    wanted = f"the confidence asked is {asked.confidence:.2%}"
+    """Say why more is asked than of a first look; empty where it is one."""
     if asked.look == 1:
-        return f"This is the first look at these rows; {wanted}."
-    return f"This is look {asked.look} at {asked.share:.0%} of these rows; {wanted}."
+        return ""
+    return (
+        f"This is look {asked.look} at {asked.share:.0%} of these rows; the confidence asked is "
+        f"{asked.confidence:.2%}."
+    )

@@ -22,6 +22,10 @@ class Reports(Protocol):
         """Tell where people open a file that was published."""
         ...
 
+    def image(self, version: ModelVersion, path: str) -> str:
+        """Tell where a page in the user interface finds a picture that was published."""
+        ...
+
     def annotate(
         self,
         version: ModelVersion,

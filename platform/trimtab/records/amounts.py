@@ -71,7 +71,7 @@ def format_size(size: float) -> str:
     '2.34 MB'
     """
     unit = next((u for u in ("GB", "MB", "kB") if size >= _SIZES[u]), "B")
-    return f"{size / _SIZES[unit]:.3g} {unit}"
+    return f"{_figures(size / _SIZES[unit])} {unit}"
 
 
 def parse_seconds(text: object) -> float:
@@ -97,7 +97,11 @@ def format_seconds(seconds: float) -> str:
     ('1.23ms', '52us')
     """
     unit = next((u for u in ("s", "ms") if seconds >= _TIMES[u]), "us")
-    return f"{seconds / _TIMES[unit]:.3g}{unit}"
+    return f"{_figures(seconds / _TIMES[unit])}{unit}"
+
+
+def _figures(number: float) -> str:
+    return f"{number:.0f}" if number >= 99.5 else f"{number:.3g}"  # no exponents
 
 
 def _plain(text: object) -> str:

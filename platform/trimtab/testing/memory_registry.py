@@ -94,6 +94,10 @@ class MemoryReports:
         """Tell where a file is, in words of its own: nobody can open it."""
         return f"memory:{version.model}/{version.version}/{path}"
 
+    def image(self, version: ModelVersion, path: str) -> str:
+        """Tell where a picture is, in the words of `link`."""
+        return self.link(version, path)
+
     def annotate(
         self,
         version: ModelVersion,
