@@ -78,7 +78,7 @@ def select(
         on_trial,
     )
     window, fitted = searched.window, split.fitted
-    if len(searched.plan.windows) > 1:
+    if searched.trials and len(searched.plan.windows) > 1:
         progress(f"window {window}, of {', '.join(map(str, searched.plan.windows))}")
     before = known[:fitted] - known[fitted]
     start = first_row(window, before)
