@@ -30,13 +30,7 @@ def describe(
         f"- The baseline, which knows {known}, has {model.metric} {selected.baseline:.4f}.",
         *_search(selected),
         "",
-        f"| candidate | {model.metric}, validation | training | gap | calibration error |",
-        "| --- | --- | --- | --- | --- |",
-        *(
-            f"| {c.name} | {c.validation_loss:.4f} | {c.train_loss:.4f} | {c.gap:.4f} "
-            f"| {_or_nothing(calibration_error(c, selected.checked))} |"
-            for c in candidates
-        ),
+        *_candidates(selected, model.metric),
         *_tried(selected, model.metric),
         "",
         "| metric | value |",
@@ -44,6 +38,20 @@ def describe(
         *(f"| {name} | {value:.4f} |" for name, value in measured.items()),
     ]
     return "\n".join(lines)
+
+
+def _candidates(selected: Selected, metric: str) -> list[str]:
+    """Compare the candidates; how well probabilities are calibrated only where there are some."""
+    head = ["candidate", f"{metric}, validation", "training", "gap"]
+    rows = [
+        [c.name, *(f"{value:.4f}" for value in (c.validation_loss, c.train_loss, c.gap))]
+        for c in selected.candidates
+    ]
+    off = [calibration_error(c, selected.checked) for c in selected.candidates]
+    if None not in off:
+        head.append("calibration error")
+        rows = [[*row, _or_nothing(value)] for row, value in zip(rows, off, strict=True)]
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def _search(selected: Selected) -> list[str]:

@@ -35,7 +35,7 @@ _FOREST: dict[str, Any] = {
     "bootstrap": True,
     "n_jobs": _HALF,
 }
-_MOST_ROWS_A_TREE = 30_000
+_MOST_ROWS_A_TREE = 15_000
 """More rows make a tree of so few leaves no better, and the time to fit it longer without end."""
 
 

@@ -13,7 +13,7 @@ from trimtab.records.searches import SearchState, SearchTrial
 
 NUMBER_TAG = "trimtab.search.trial"
 STATE_TAG = "trimtab.search.state"
-"""Written last: a child that has it lacks nothing."""
+"""Written with all that is known of a trial."""
 _STATUS = {
     SearchState.DONE: "FINISHED",
     SearchState.PRUNED: "KILLED",  # as MLflow's own storage of Optuna's trials has it
@@ -46,10 +46,10 @@ class SearchRuns:
         known = {run.data.tags[NUMBER_TAG]: run for run in found}
         for trial in trials:
             run = known.get(str(trial.number))
-            if run is None or run.data.tags.get(STATE_TAG) != trial.state:
+            if run is not None and _is_whole(run, trial):
+                self._adopt(run)
+            else:
                 self.write(trial, run)
-                continue
-            self._adopt(run)
 
     def write(self, trial: SearchTrial, run: Run | None = None) -> None:
         """Write a trial that is done, into the child that there is or into a new one."""
@@ -89,11 +89,15 @@ class SearchRuns:
             MLFLOW_PARENT_RUN_ID: self._parent.id,
         }
         name = f"trial {trial.number + 1}: {trial.candidate}, {trial.window}"
+        mine = (
+            f"tags.`{NUMBER_TAG}` = '{trial.number}' "
+            f"and tags.`{MLFLOW_PARENT_RUN_ID}` = '{self._parent.id}'"
+        )
         tried = False
 
         def attempt() -> Run:
             nonlocal tried
-            found = self._find(f"tags.`{NUMBER_TAG}` = '{trial.number}'") if tried else []
+            found = self._find(mine) if tried else []
             tried = True
             if found:
                 return found[0]
@@ -108,3 +112,9 @@ class SearchRuns:
     def _find(self, more: str) -> list[Run]:
         own = [f"tags.`{name}` = '{value}'" for name, value in self._parent.tags.items()]
         return list(self._client.search_runs([self._parent.experiment], " and ".join([*own, more])))
+
+
+def _is_whole(run: Run, trial: SearchTrial) -> bool:
+    """Tell whether a child lacks nothing: what was killed before its end is ended otherwise."""
+    is_written = run.data.tags.get(STATE_TAG) == trial.state
+    return is_written and run.info.status == _STATUS[trial.state]

@@ -37,10 +37,13 @@ CPU = DeviceChoice(device="cpu", note="tests")
 PAIRS: list[tuple[Task, Candidate]] = [
     (Task.BINARY, "logistic"),
     (Task.BINARY, "xgboost"),
+    (Task.BINARY, "extra_trees"),
     (Task.MULTICLASS, "logistic"),
     (Task.MULTICLASS, "xgboost"),
+    (Task.MULTICLASS, "extra_trees"),
     (Task.REGRESSION, "ridge"),
     (Task.REGRESSION, "xgboost"),
+    (Task.REGRESSION, "extra_trees"),
 ]
 CLASSES: dict[Task, tuple[int | str, ...]] = {
     Task.BINARY: (0, 1),
@@ -95,7 +98,7 @@ def train(task: Task, candidate: Candidate, columns: Sequence[Column], seed: int
     if candidate == "xgboost":
         pipeline[-1].get_booster().set_param({"nthread": 1})
     slow = Predictor(contract, pipeline, CPU)
-    return Model(slow, slow.lowered(), frame, candidate == "xgboost")
+    return Model(slow, slow.lowered(), frame, candidate in ("xgboost", "extra_trees"))
 
 
 def _noisy(column: Column, hidden: np.ndarray, random: np.random.Generator) -> "pd.Series[Any]":

@@ -10,6 +10,7 @@ import pytest
 import skops.io
 from sklearn.metrics import roc_auc_score
 
+from trimtab.adapters.golden import replay_golden, write_golden
 from trimtab.adapters.predictor import CONTRACT_FILE, MODEL_FILE, TRUSTED, Answers, Predictor
 from trimtab.records.documents import to_json
 from trimtab.settings.project import Candidate, ModelSettings, TrainSettings
@@ -76,10 +77,13 @@ def recipe(candidate: Candidate, data: Checked, **changes: Any) -> Recipe:
 PAIRS: list[tuple[str, Candidate]] = [
     ("binary", "logistic"),
     ("binary", "xgboost"),
+    ("binary", "extra_trees"),
     ("multiclass", "logistic"),
     ("multiclass", "xgboost"),
+    ("multiclass", "extra_trees"),
     ("regression", "ridge"),
     ("regression", "xgboost"),
+    ("regression", "extra_trees"),
 ]
 
 
@@ -97,6 +101,37 @@ def test_a_candidate_learns_from_all_kinds_of_columns_and_survives_its_file(
     assert _skill(data, here) > 0.8
     np.testing.assert_allclose(_numbers(there), _numbers(here), rtol=1e-6, atol=1e-7)
     assert set(skops.io.get_untrusted_types(file=tmp_path / MODEL_FILE)) <= set(TRUSTED)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_forest_comes_back_from_its_file_to_the_last_bit(tmp_path: Path, task: str) -> None:
+    data = checked(task)
+    made = recipe("extra_trees", data)
+    earlier = made.fit(data.inputs, data.truth, FITTED).pipeline
+    pipeline = made.refit(earlier, data.inputs, data.truth)
+    skops.io.dump(pipeline, tmp_path / MODEL_FILE)
+    (tmp_path / CONTRACT_FILE).write_bytes(to_json(data.contract))
+    write_golden(tmp_path, predictor_of(data.contract, pipeline), data.inputs)
+    loaded = Predictor.load(tmp_path, "cpu")
+
+    for each in (loaded, loaded.lowered()):
+        report = replay_golden(tmp_path, each)
+        assert report.matches
+        assert report.worst == 0.0
+    assert pipeline[-1].n_jobs is None
+    assert max(tree.tree_.node_count for tree in pipeline[-1].estimators_) < 800
+
+
+def test_weights_of_rows_are_the_same_whatever_their_sum() -> None:
+    """Else they would change how strongly a learner is held back."""
+    data = checked("binary")
+    weights = np.linspace(1, 3, ROWS)
+    first, second = (
+        recipe("logistic", data).fit(data.inputs, data.truth, FITTED, times * weights).output
+        for times in (1, 1000)
+    )
+
+    np.testing.assert_allclose(first, second, atol=1e-6)
 
 
 def _numbers(answers: Answers) -> np.ndarray:
@@ -129,7 +164,7 @@ def test_rows_unlike_any_in_training_are_answered(task: str, candidate: Candidat
         assert np.isfinite(_numbers(answers)).all()
 
 
-@pytest.mark.parametrize("candidate", ["logistic", "xgboost"])
+@pytest.mark.parametrize("candidate", ["logistic", "xgboost", "extra_trees"])
 def test_the_same_rows_and_seed_give_the_same_model(candidate: Candidate) -> None:
     data = checked("binary")
     first, second = (

@@ -25,7 +25,7 @@ from trimtab_pipelines.search_runs import NUMBER_TAG, STATE_TAG
 from trimtab_pipelines.selecting import prepare
 from trimtab_pipelines.training import train_version
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 UNTIL = datetime(2020, 1, 1, tzinfo=UTC)
 TRIALS = 7
@@ -85,10 +85,11 @@ def test_a_killed_search_goes_on_and_leaves_no_child_running(
     memory = StoredMemory(database=open_database(settings), request_id="r1", basis=basis)
     killed_with = kill_after(3, memory, tmp_path, mlflow_server, model)
     client = MlflowClient(tracking_uri=mlflow_server)
-    # as if it had died between writing a child and ending it
-    half = next(run.info.run_id for run in children(client, model) if STATE_TAG in run.data.tags)
-    client.delete_tag(half, STATE_TAG)
-    client.update_run(half, status="RUNNING")
+    # as if it had died between writing a child and ending it, and before writing another
+    ended, half = [run for run in children(client, model) if STATE_TAG in run.data.tags][:2]
+    client.update_run(ended.info.run_id, status="KILLED")
+    client.delete_tag(half.info.run_id, STATE_TAG)
+    client.update_run(half.info.run_id, status="RUNNING")
 
     said: list[str] = []
     version = train_version(settings, model, until=UNTIL, request_id="r1", progress=said.append)
@@ -113,11 +114,11 @@ def kill_after(
 ) -> list[SearchTrial]:
     """Train in a process of its own, and kill it once so many trials are in the database."""
     process = subprocess.Popen([sys.executable, "-c", TRAIN, str(folder), tracking_uri, model])
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 250
     while len(memory.trials()) < count:
         assert process.poll() is None
         assert time.monotonic() < deadline
-        time.sleep(0.005)
+        time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     done = list(memory.trials())

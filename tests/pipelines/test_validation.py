@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from trimtab_pipelines.candidates import Recipe
 from trimtab_pipelines.check import Checked, check
 from trimtab_pipelines.errors import NoCandidateError
 from trimtab_pipelines.fitting import Fitted, fit_candidates
-from trimtab_pipelines.validation import baseline_loss, choose, metrics
+from trimtab_pipelines.validation import baseline_loss, calibration_error, choose, metrics
 
 
 def model(task: str = "binary", **changes: Any) -> ModelSettings:
@@ -83,8 +84,8 @@ def test_whoever_is_chosen_keeps_the_guard(pairs: list[tuple[float, float]]) -> 
 @pytest.mark.parametrize(
     ("task", "wanted"),
     [
-        ("binary", {"log_loss", "auc", "accuracy"}),
-        ("multiclass", {"log_loss", "auc", "accuracy"}),
+        ("binary", {"log_loss", "auc", "accuracy", "calibration_error"}),
+        ("multiclass", {"log_loss", "auc", "accuracy", "calibration_error"}),
         ("regression", {"squared_error", "rmse", "mae", "r2"}),
     ],
 )
@@ -125,3 +126,20 @@ def test_an_area_that_does_not_exist_is_not_logged() -> None:
 
     assert "train.auc" in found
     assert "validation.auc" not in found
+
+
+def test_probabilities_that_are_off_are_told_from_those_that_are_not() -> None:
+    """Off by a tenth everywhere, and right on average in each group."""
+    random = np.random.default_rng(0)
+    said = random.random(5000) * 0.8 + 0.1
+    truth = (random.random(5000) < said).astype(int)
+    checked = data("binary", rows=100)
+    errors = []
+    for shift in (0.0, 0.1):
+        shares = np.column_stack([1 - said - shift, said + shift])
+        answers = Answers(predictions=[], probabilities=shares)
+        each = replace(candidate("logistic", 0.4, 0.4), answers=answers, fitted=0)
+        errors.append(calibration_error(each, replace(checked, truth=truth)))
+
+    assert errors[0] == pytest.approx(0.0, abs=0.03)
+    assert errors[1] == pytest.approx(0.1, abs=0.03)

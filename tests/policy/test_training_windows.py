@@ -64,6 +64,13 @@ def test_weights_halve_with_every_half_life() -> None:
     assert found[1:] / found[:-1] == pytest.approx([2, 2])
 
 
+def test_rows_of_any_age_count_something() -> None:
+    found = weights(TrainingWindow.parse("weighted 1s"), np.array([1e9, 5e8, 1.0]))
+
+    assert found is not None
+    assert (found > 0).all()
+
+
 def test_all_and_recent_rows_count_the_same() -> None:
     assert weights(TrainingWindow.parse("all"), np.arange(3.0)) is None
     assert weights(TrainingWindow.parse("recent"), np.arange(3.0)) is None

@@ -126,3 +126,28 @@ def test_a_blank_api_key_is_no_key(
 
     with pytest.raises(SettingsError, match="TRIMTAB_API_KEY: is blank"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ('window = ["all", "all"]', "one is named twice"),
+        ("window = []", "at least 1 item"),
+        ('window = ["all", "soon"]', "no training window"),
+        ("search.trials = -1", "greater than or equal to 0"),
+        ('search.time_limit = "0s"', "no length of time"),
+    ],
+)
+def test_a_wrong_search_is_refused(tmp_path: Path, setting: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
+        read(tmp_path, f"{MODEL}[models.late.train]\n{setting}")
+
+
+def test_a_window_may_stand_alone_or_in_a_list(tmp_path: Path) -> None:
+    for written in ('"90d"', '["90d"]'):
+        (window,) = (
+            read(tmp_path, f"{MODEL}[models.late.train]\nwindow = {written}")
+            .model("late")
+            .train.window
+        )
+        assert str(window) == "90d"

@@ -13,6 +13,8 @@ _RECENT = 3
 """Without a length, a window of what is recent holds the newest third of the rows, ..."""
 _HALVINGS = 4
 """... and weights halve so many times between the newest row and the oldest."""
+_MOST_HALVINGS = 40
+"""Still older rows count no less: a fit without the newest ones needs weights that are not 0."""
 _CONFIDENCE = 0.95
 
 
@@ -45,7 +47,8 @@ def weights(window: TrainingWindow, ages: np.ndarray) -> np.ndarray | None:
         return None
     length = window.length
     half = length / timedelta(seconds=1) if length else float(ages[0] - ages[-1]) / _HALVINGS
-    found = np.exp2(-(ages - ages[-1]) / half) if half > 0 else np.ones(len(ages))
+    halvings = (ages - ages[-1]) / half if half > 0 else np.zeros(len(ages))
+    found = np.exp2(-np.minimum(halvings, _MOST_HALVINGS))
     return np.asarray(found / found.mean())
 
 

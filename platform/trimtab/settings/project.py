@@ -109,6 +109,12 @@ class TrainSettings(Section):
     """The same rows and the same seed give the same model."""
     search: SearchSettings = SearchSettings()
 
+    @model_validator(mode="after")
+    def _windows_differ(self) -> "TrainSettings":
+        if len(set(self.window)) < len(self.window):
+            raise ValueError("window: one is named twice")
+        return self
+
 
 class GateSettings(Section):
     """When a challenger may replace the champion."""

@@ -43,7 +43,7 @@ def lower(pipeline: Any, schema: Schema) -> Lowered:
     unread = set(schema.names) - {column.name for block in blocks for column in block.columns}
     if unread:
         raise CannotLowerError(f"it leaves out {', '.join(sorted(unread))}")
-    is_trees = hasattr(learner, "get_booster")
+    is_trees = hasattr(learner, "get_booster") or hasattr(learner, "estimators_")
     is_sparse = bool(prepare.sparse_output_)
     learn = _trees(learner, blocks) if is_trees else Linear(learner, blocks, is_sparse=is_sparse)
     columns = [
@@ -51,17 +51,22 @@ def lower(pipeline: Any, schema: Schema) -> Lowered:
         for block in blocks
         for column, read in zip(block.columns, block.reads, strict=True)
     ]
-    # As doubles, large integers would be rounded twice on their way to XGBoost's floats.
+    # As doubles, large integers would be rounded twice on their way to the trees' floats.
     whole = is_trees and all(block.is_whole for block in blocks)
     return Lowered(read=Reading(columns, whole=whole), blocks=tuple(_placed(blocks)), learn=learn)
 
 
 def _trees(learner: Any, blocks: Sequence[Block]) -> Learn:
-    from .trees import Trees  # a second of imports that a linear model does not need
-
     if any(block.is_position for block in blocks):
         raise CannotLowerError("trees are given one-hot features")
-    return Trees(learner, sum(block.width for block in blocks))
+    width = sum(block.width for block in blocks)
+    if hasattr(learner, "estimators_"):
+        from .forests import Forest
+
+        return Forest(learner, width)
+    from .trees import Trees  # a second of imports that a linear model does not need
+
+    return Trees(learner, width)
 
 
 def _placed(blocks: Sequence[Block]) -> list[tuple[slice, Block]]:
