@@ -1,20 +1,16 @@
-"""Winners that wait for a person: approved, rejected, or given up when nobody answers."""
+"""Winners that wait for a person: approved or rejected."""
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
-from datetime import datetime, timedelta
 
 from trimtab.errors import RegistryUnreachableError
 from trimtab.ports import Stores
-from trimtab.records.durations import format_duration
-from trimtab.records.incidents import Alert
 from trimtab.records.requests import RequestState, RetrainRequest
 from trimtab.records.versions import Alias
 
 from .bench import Bench
 from .by_hand import ByHand, NotWaitingError, promote_by_hand
-from .events import WORKER, Event, entry
+from .waiting import refuse
 
 
 def approve(bench: Bench, model: str, number: str, *, actor: str) -> ByHand:
@@ -54,20 +50,6 @@ def waiting(stores: Stores, model: str, number: str) -> RetrainRequest:
     raise NotWaitingError(model, number)
 
 
-def give_up_waiting(
-    stores: Stores, model: str, *, now: datetime, within: timedelta
-) -> RetrainRequest | None:
-    """Reject a winner that nobody has approved in time, so that others may be trained."""
-    for request in stores.requests.recent(model, limit=1):  # the one that is open is the newest
-        since = request.finished_at
-        if request.state is RequestState.WAITING and since and now - since >= within:
-            reasons = [f"nobody approved it within {format_duration(within)}"]
-            ended = _reject(stores, request, WORKER, reasons, now)
-            stores.outbox.put(_given_up(ended, now))
-            return ended
-    return None
-
-
 def _end(
     bench: Bench, request: RetrainRequest, actor: str, reasons: Sequence[str]
 ) -> RetrainRequest:
@@ -75,38 +57,8 @@ def _end(
     with bench.database.transaction() as stores:
         if request not in stores.requests.recent(model):
             raise NotWaitingError(model, number)
-        ended = _reject(stores, request, actor, reasons, bench.clock.now())
+        ended = refuse(stores, request, actor, reasons, bench.clock.now())
     with suppress(RegistryUnreachableError):  # a courtesy to those who look at MLflow
         if bench.registry.aliased(model, Alias.CHALLENGER) == number:
             bench.registry.point(model, Alias.CHALLENGER, None)
     return ended
-
-
-def _reject(
-    stores: Stores, request: RetrainRequest, actor: str, reasons: Sequence[str], at: datetime
-) -> RetrainRequest:
-    ended = replace(
-        request,
-        state=RequestState.REJECTED,
-        reasons=(*request.reasons, *reasons),
-        finished_at=at,
-    )
-    stores.requests.finish(ended, None)
-    subject = request.version or request.id
-    stores.ledger.append(
-        entry(Event.LOST, request.model, subject, at=at, actor=actor, reasons=reasons)
-    )
-    return ended
-
-
-def _given_up(ended: RetrainRequest, at: datetime) -> Alert:
-    promote = f"trimtab promote {ended.model} {ended.version}"
-    return Alert(
-        key=f"approval given up:{ended.id}",
-        model=ended.model,
-        title=f"{ended.model}: version {ended.version} won and was not approved in time",
-        body=f"{ended.reasons[-1]}; new versions may be trained again.\n\n"
-        f"To let it compete once more: {promote}",
-        at=at,
-        command=promote,
-    )

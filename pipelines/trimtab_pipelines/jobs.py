@@ -21,7 +21,11 @@ log = logging.getLogger(__name__)
 
 LATER = 75
 """How a job exits that could not be done now: its request stays open and is claimed again."""
-_PRELOADED = ["trimtab_pipelines.pursuing", "trimtab_pipelines.trials"]
+_PRELOADED = [
+    "trimtab_pipelines.adopting",
+    "trimtab_pipelines.pursuing",
+    "trimtab_pipelines.trials",
+]
 
 
 class Jobs:
@@ -54,6 +58,13 @@ class Jobs:
     def start_trials(self, folder: Path) -> ForkServerProcess:
         """Start the process that brings the comparisons of running trials up to date."""
         process = self._context.Process(target=run_trials, args=(folder,), daemon=True)
+        process.start()
+        return process
+
+    def start_adoption(self, folder: Path, model: str, version: str) -> ForkServerProcess:
+        """Start the process that checks a version whose alias was set by hand."""
+        args = (folder, model, version)
+        process = self._context.Process(target=run_adoption, args=args, daemon=True)
         process.start()
         return process
 
@@ -122,6 +133,19 @@ def run_trials(folder: Path) -> None:
         except TrimtabError as error:
             log.warning("the trial of %s ends: %s", model, error)
             give_up(bench, trial, str(error))
+
+
+def run_adoption(folder: Path, model: str, version: str) -> None:
+    """Check a version whose alias was set by hand; adopt it, or put the alias back."""
+    _set_up()
+    from .adopting import adopt
+    from .bench import open_bench
+
+    try:
+        adopt(open_bench(load(folder)), model, version)
+    except RegistryUnreachableError as error:
+        log.warning("%s The alias is looked at again later.", error)
+        sys.exit(LATER)
 
 
 def _set_up() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trimtab.errors import RegistryUnreachableError
 from trimtab.records.documents import to_json
-from trimtab.records.trials import Trial
+from trimtab.records.trials import Trial, TrialKind
 from trimtab.records.versions import Alias
 
 from .bench import Bench
@@ -24,6 +24,8 @@ def publish(bench: Bench, trial: Trial) -> None:
     with suppress(RegistryUnreachableError):
         version = find_version(bench.registry, trial.model, trial.on_trial)
         tags = {"trimtab.trial": f"{trial.kind} {trial.state}"}
+        if trial.kind is TrialKind.BAKE:
+            tags["trimtab.bake"] = trial.ended_because[0] if trial.ended_because else "running"
         if evidence is None:
             bench.reports.annotate(version, tags=tags)
         else:
@@ -34,7 +36,7 @@ def publish(bench: Bench, trial: Trial) -> None:
                 bench.reports.publish(version, f"trials/{trial.kind}-{trial.id[:8]}.json", file)
             bench.reports.annotate(
                 version,
-                text="" if trial.is_running else as_markdown(trial, evidence.result),
+                text="" if trial.is_running else as_markdown(trial, evidence),
                 tags={**tags, "trimtab.trial.agreed": f"{overall.agreed:.4f}"},
                 metrics={"trial.agreed": overall.agreed, "trial.distance": overall.distance},
             )

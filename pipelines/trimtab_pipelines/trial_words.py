@@ -1,8 +1,8 @@
 """What a trial has shown, in words: for the ledger and for a version's page in MLflow."""
 
+from trimtab.policy.bake_words import standing
 from trimtab.records.agreement import Agreement, Served, Shift, TrialResult
 from trimtab.records.bakes import BakeLook
-from trimtab.records.gate import GateResult
 from trimtab.records.tallies import Evidence
 from trimtab.records.trials import Trial, TrialKind
 
@@ -37,8 +37,9 @@ def summary(trial: Trial, evidence: Evidence | None) -> list[str]:
     return lines
 
 
-def as_markdown(trial: Trial, result: TrialResult) -> str:
+def as_markdown(trial: Trial, evidence: Evidence) -> str:
     """Write it for the description of a version."""
+    result = evidence.result
     heading = f"### Trial: {title(trial)}"
     lines = [
         heading,
@@ -51,6 +52,7 @@ def as_markdown(trial: Trial, result: TrialResult) -> str:
         *(f"| {' | '.join(figures(found))} |" for found in (result.overall, *result.slices)),
         "",
         *(f"- {line}" for line in remarks(trial, result)),
+        *(f"- look {look.number + 1}: {'; '.join(figures_of(look))}" for look in evidence.looks),
     ]
     return "\n".join(lines)
 
@@ -96,18 +98,6 @@ def remarks(trial: Trial, result: TrialResult) -> list[str]:
     elif result.overall.rows:
         lines.append(f"no labels yet: trimtab label {trial.model} FILE")
     return [*lines, *result.remarks]
-
-
-def standing(trial: Trial, quality: GateResult | None) -> str:
-    """Say how a bake stands, as far as labels have come."""
-    if quality is None or not quality.overall.rows:
-        return "no labels yet"
-    found = quality.overall
-    word = "worse" if found.low > 0 else "better" if found.high < 0 else "level"
-    return (
-        f"so far {word}: {quality.metric} {found.champion:.4g}, that of version "
-        f"{trial.challenger} would be {found.challenger:.4g} ({found.rows:,} rows)"
-    )
 
 
 def figures_of(look: BakeLook) -> list[str]:

@@ -19,6 +19,7 @@ from trimtab.ports import Clock, Database, ModelRegistry, Stores
 from trimtab.records.requests import RequestState, RetrainRequest
 from trimtab.settings import Settings, load
 
+from .adoption_jobs import AdoptionJobs
 from .aliases import AliasKeeper
 from .challengers import ChallengerKeeper
 from .ending import MOST_ATTEMPTS, end_request
@@ -27,6 +28,7 @@ from .firsts import FirstVersions
 from .jobs import LATER, Jobs
 from .logs import log_to_stderr
 from .trial_jobs import TrialJobs
+from .waiting import give_up_waiting
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class Worker:
     holder: str
     jobs: Jobs
     trials: TrialJobs
+    adoptions: AdoptionJobs
     job: Job | None = None
     _sweep_is_due: bool = True
     _registry_is_up: bool = True
@@ -86,6 +89,7 @@ class Worker:
         finally:
             self.drop()
             self.trials.drop()
+            self.adoptions.drop()
         sys.exit("too many rounds failed in a row")
 
     def step(self) -> None:
@@ -94,11 +98,13 @@ class Worker:
             self._conclude(self.job)
         if time.monotonic() >= self._look_at:
             self._keep_aliases()
+            self._give_up_waiting()
         if self.job is not None:
             self._renew(self.job)
         elif self._registry_is_up and self.jobs.is_ready:
             self._take_up()
         self.trials.step()
+        self.adoptions.step()
 
     def drop(self) -> None:
         """End the job's process; its request may be claimed again at once."""
@@ -173,7 +179,7 @@ class Worker:
     def _keep_aliases(self) -> None:
         for model in self.models:
             try:
-                self.aliases.keep(model)
+                self.adoptions.want(model, self.aliases.keep(model))
                 self.challengers.keep(model)
                 self._complaints.pop(model, None)
                 self._registry_is_up = True
@@ -184,6 +190,14 @@ class Worker:
             except UnknownVersionError as error:
                 self._complain(model, f"{error} The champion cannot be pointed at in MLflow.")
         self._look_at = time.monotonic() + _LOOK_AT_ALIASES
+
+    def _give_up_waiting(self) -> None:
+        with self.database.transaction() as stores:
+            for model in self.models:
+                within = self.settings.model(model).promotion.approval_within
+                ended = give_up_waiting(stores, model, now=self.clock.now(), within=within)
+                if ended is not None:
+                    log.warning("%s: version %s was not approved in time", model, ended.version)
 
     def _complain(self, model: str, what: str) -> None:
         """Log a complaint once, not at every look."""
@@ -201,12 +215,18 @@ def open_worker(settings: Settings, registry: ModelRegistry | None = None) -> Wo
         settings=settings,
         database=database,
         clock=clock,
-        aliases=AliasKeeper(registry, database, clock),
         challengers=ChallengerKeeper(registry, database),
+        aliases=AliasKeeper(
+            registry,
+            database,
+            clock,
+            adopts=lambda model: settings.model(model).promotion.hand_moves == "adopt",
+        ),
         firsts=FirstVersions(database, clock),
         holder=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
         jobs=jobs,
         trials=TrialJobs(settings.folder, database, jobs, models),
+        adoptions=AdoptionJobs(settings.folder, database, registry, clock, jobs),
     )
 
 

@@ -9,8 +9,27 @@ from trimtab.cli.status import ModelStatus, table_of
 from trimtab.records.deliveries import Standing
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.promotions import Promotion
+from trimtab.records.requests import RequestState, RetrainRequest, Trigger
+from trimtab.records.trials import Trial, TrialKind
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+BAKE = Trial(
+    id="b",
+    model="orders",
+    kind=TrialKind.BAKE,
+    champion="1",
+    epoch=1,
+    challenger="0",
+    manifest_sha256="0" * 64,
+    by="gate",
+    why="",
+    began_at=NOW,
+    since=NOW,
+    until=NOW + timedelta(days=1),
+    compared_through=NOW,
+)
 
 
 def shown(
@@ -19,6 +38,8 @@ def shown(
     version: str | None = "1",
     why: str = "ok",
     alerts: tuple[Standing, ...] = (),
+    request: RetrainRequest | None = None,
+    bake: str = "",
 ) -> str:
     endpoint = EndpointStatus(
         model="orders",
@@ -47,8 +68,9 @@ def shown(
         endpoint=endpoint,
         verdict=None,
         incidents=(),
-        request=None,
-        trial=None,
+        request=request,
+        trial=BAKE if bake else None,
+        bake=bake,
         labels=0,
         alerts=alerts,
     )
@@ -89,3 +111,32 @@ def test_alerts_that_nobody_took_for_an_hour_are_somebody_s_business(
 
     text = "2 alerts not delivered to slack:1 since 2026-03-01 11:00: it answered 500"
     assert (text in shown(alerts=(log, chat))) == is_said
+
+
+def waiting(since: datetime) -> RetrainRequest:
+    return RetrainRequest(
+        id="r",
+        model="orders",
+        trigger=Trigger.DRIFT,
+        asked_by="monitoring",
+        asked_at=since,
+        state=RequestState.WAITING,
+        version="2",
+        finished_at=since,
+    )
+
+
+def test_a_winner_that_waits_is_somebody_s_business_for_as_long_as_it_does() -> None:
+    found = shown(request=waiting(NOW + timedelta(seconds=1)))
+    long_ago = shown(request=waiting(NOW - timedelta(days=3)))
+
+    assert "version 2 won and waits for approval" in found
+    assert "has moved meanwhile" not in found
+    assert "(3 d): trimtab approve orders 2, or trimtab reject" in long_ago
+    assert "the champion has moved meanwhile" in long_ago
+
+
+def test_a_bake_is_told_with_how_it_stands() -> None:
+    told = "version 1 until 2026-03-02 12:00 beside version 0; so far level"
+
+    assert told in shown(bake=told)

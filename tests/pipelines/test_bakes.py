@@ -1,5 +1,6 @@
 """A new champion proves itself, or the one before is champion again; whatever dies in between."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -9,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from trimtab.cli.status import look
 from trimtab.errors import ManifestError
 from trimtab.policy.baking import LOOKS
 from trimtab.ports import Database, Stores
@@ -25,6 +28,7 @@ from trimtab_pipelines.by_hand import NothingBeforeError, promote_by_hand, roll_
 from trimtab_pipelines.comparing import Comparing
 from trimtab_pipelines.facts import gather
 from trimtab_pipelines.pursuing import Pursuit
+from trimtab_pipelines.trial_cli import trial as trial_verb
 from trimtab_pipelines.trial_errors import TrialRunningError
 from trimtab_pipelines.trials import end_by_hand, give_up
 
@@ -204,6 +208,24 @@ def test_a_champion_that_fails_is_rolled_back_without_any_label(bake: Any, loop:
 
     assert loop.champion() == "3"
     assert "failed requests" in one.last("bake failed").reasons[1]
+
+
+def test_while_it_bakes_people_and_scripts_see_how_it_stands(
+    bake: Any, loop: Loop, project: Path
+) -> None:
+    one = bake(GOOD)
+    one.play(LOOKS[2])
+    one.look()
+    with loop.database.transaction() as stores:
+        status = look(stores, MODEL)
+    shown = CliRunner().invoke(trial_verb, [MODEL, "--project", str(project)])
+    told = CliRunner().invoke(trial_verb, [MODEL, "--json", "--project", str(project)])
+
+    assert status.bake.startswith("version 4 until 2013-02-21 00:00 beside version 3; so far level")
+    assert "bake of champion 4 beside version 3" in shown.output
+    assert "look 3, " in shown.output
+    assert "not proven worse" in shown.output
+    assert json.loads(told.output)["looks"][0]["number"] == 2
 
 
 def test_looks_are_few_and_each_is_taken_once(bake: Any, loop: Loop) -> None:

@@ -9,12 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from trimtab.errors import ExitCode
+from trimtab.policy.bake_words import standing
 from trimtab.records.deliveries import Standing
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.incidents import Incident, IncidentState
 from trimtab.records.promotions import Promotion
-from trimtab.records.requests import RetrainRequest
-from trimtab.records.trials import Trial
+from trimtab.records.requests import RequestState, RetrainRequest
+from trimtab.records.trials import Trial, TrialKind
 from trimtab.records.verdicts import Verdict
 
 from .options import project_option
@@ -40,7 +41,9 @@ class ModelStatus:
     request: RetrainRequest | None
     """The newest request, open or not."""
     trial: Trial | None
-    """The version that is tried beside the champion."""
+    """The version that is tried beside the champion, or the champion that bakes."""
+    bake: str = ""
+    """How the bake stands."""
     labels: int
     alerts: tuple[Standing, ...] = ()
     """How its alerts stand at each address."""
@@ -50,6 +53,8 @@ class ModelStatus:
     def troubles(self, now: datetime) -> list[str]:
         """List what somebody should look at; empty when all is well."""
         found = [_ongoing(incident) for incident in self.incidents]
+        if waits := _waiting(self.request, self.champion, now):
+            found.append(waits)
         found += [text for alerts in self.alerts if (text := _undelivered(alerts, now))]
         if self.endpoint is None or _is_silent(self.endpoint, now):
             found.append("the endpoint is down")
@@ -64,6 +69,7 @@ class ModelStatus:
 
 def look(stores: "Stores", model: str) -> ModelStatus:
     """Gather a model's status in one transaction."""
+    trial = stores.trials.running(model)
     return ModelStatus(
         model=model,
         champion=stores.promotions.current(model),
@@ -71,7 +77,8 @@ def look(stores: "Stores", model: str) -> ModelStatus:
         verdict=next(iter(stores.verdicts.recent(model, limit=1)), None),
         incidents=tuple(stores.incidents.active(model)),
         request=next(iter(stores.requests.recent(model, limit=1)), None),
-        trial=stores.trials.running(model),
+        trial=trial,
+        bake=_bake(stores, trial) if trial and trial.kind is TrialKind.BAKE else "",
         labels=stores.labels.count(model),
         alerts=tuple(stores.outbox.standing(model)),
         unmatched_labels=stores.label_search.unmatched(model),
@@ -132,7 +139,9 @@ def _lines(model: ModelStatus, now: datetime) -> list[tuple[str, str]]:
     if model.request:
         request = model.request
         lines.append(("retraining", f"{request.state} ({request.trigger}, {request.asked_at:%F})"))
-    if model.trial:
+    if model.trial and model.bake:
+        lines.append(("bakes", model.bake))
+    elif model.trial:
         lines.append(("on trial", _on_trial(model.trial)))
     unmatched = f"; {model.unmatched_labels} match no prediction so far"
     lines.append(("labels", f"{model.labels}{unmatched if model.unmatched_labels else ''}"))
@@ -163,6 +172,30 @@ def _serving(endpoint: EndpointStatus, now: datetime) -> str:
     if not endpoint.version:
         return "has no version to serve"
     return f"serves version {endpoint.version} on {endpoint.device}"
+
+
+def _bake(stores: "Stores", trial: Trial) -> str:
+    evidence = stores.trials.evidence(trial.id)
+    told = standing(trial, evidence.result.quality if evidence else None)
+    until = f"until {trial.until:%F %H:%M}" if trial.until else "until it is ended"
+    beside = f"version {trial.champion} {until} beside version {trial.challenger}"
+    return f"{beside}; {told}; see trimtab trial {trial.model}"
+
+
+def _waiting(request: RetrainRequest | None, champion: Promotion | None, now: datetime) -> str:
+    """Say that a winner waits for a person, for how long, and what an approval would do."""
+    if request is None or request.state is not RequestState.WAITING or not request.finished_at:
+        return ""
+    waited = max(now - request.finished_at, timedelta(0))
+    length = f"{waited.days} d" if waited.days else f"{waited // timedelta(hours=1)} h"
+    words = (
+        f"version {request.version} won and waits for approval since "
+        f"{request.finished_at:%F %H:%M} ({length}): trimtab approve {request.model} "
+        f"{request.version}, or trimtab reject"
+    )
+    if champion and champion.at > request.finished_at:
+        words += "; the champion has moved meanwhile, so an approval judges it again"
+    return words
 
 
 def _on_trial(trial: Trial) -> str:
