@@ -88,7 +88,14 @@ class TrainingRun:
         """Upload a version's files; only then is the logged model ready."""
         self._patiently(lambda: self._client.log_model_artifacts(model_id, str(folder)))
         self._patiently(lambda: self._client.finalize_logged_model(model_id, "READY"))
-        self._patiently(lambda: self._client.log_outputs(self.id, [LoggedModelOutput(model_id, 0)]))
+        self._patiently(lambda: self._name_output(model_id))
+
+    def _name_output(self, model_id: str) -> None:
+        """Say which model the run made, once: MLflow's database refuses to hear it again."""
+        outputs = self._client.get_run(self.id).outputs
+        known = outputs.model_outputs if outputs else []
+        if all(output.model_id != model_id for output in known):
+            self._client.log_outputs(self.id, [LoggedModelOutput(model_id, 0)])
 
     def register(
         self, model: str, model_id: str, tags: Mapping[str, str], description: str

@@ -48,6 +48,19 @@ def test_many_labels_are_found_by_their_names(database: SqlDatabase) -> None:
     assert found["k7"] == told("0", key="k7")
 
 
+def test_who_told_what_counts_is_known(database: SqlDatabase) -> None:
+    put(database, told("0"), told("0", key="m"), by="ada", at=1)
+    put(database, told("1", after=5), by="bob", at=9)
+    with database.transaction() as stores:
+        found = stores.labels.standing("late", ["k", "m", "unknown"])
+
+    assert {key: (label.value, label.told_by) for key, label in found.items()} == {
+        "k": ("1", "bob"),
+        "m": ("0", "ada"),
+    }
+    assert found["k"].told_at == NOON + 9 * MINUTE
+
+
 def test_the_same_label_again_changes_nothing(database: SqlDatabase) -> None:
     put(database, told("1"), by="ada")
 

@@ -72,6 +72,8 @@ def test_the_ledger_gives_back_what_was_written_newest_first(database: SqlDataba
     with database.transaction() as stores:
         assert list(stores.ledger.entries()) == [entry("second", "other"), entry("first")]
         assert list(stores.ledger.entries("late")) == [entry("first")]
+        assert list(stores.ledger.concerning("late", "7")) == [entry("first")]
+        assert list(stores.ledger.concerning("late", "8")) == []
         assert stores.ledger.verify() == 2
 
 

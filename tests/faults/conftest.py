@@ -43,16 +43,15 @@ mlflow_port = {port}
 """
 
 
-def rows(*, is_noise: bool = False) -> pd.DataFrame:
-    """Rows in which `x` says how likely `late` is; in those of noise it says nothing."""
+def rows() -> pd.DataFrame:
+    """Rows in which `x` says how likely `late` is."""
     random = np.random.default_rng(3)
     x = random.normal(size=ROWS)
-    late = random.random(ROWS) < 1 / (1 + np.exp(-3 * x))
     return pd.DataFrame(
         {
             "at": [START + timedelta(hours=n) for n in range(ROWS)],
-            "x": random.permutation(x) if is_noise else x,
-            "late": late,
+            "x": x,
+            "late": random.random(ROWS) < 1 / (1 + np.exp(-3 * x)),
         }
     )
 
@@ -134,9 +133,6 @@ class Scene:
                 )
             )
 
-    def write_rows(self, *, is_noise: bool = False) -> None:
-        rows(is_noise=is_noise).to_csv(self.settings.folder / "rows.csv", index=False)
-
     def state(self) -> dict[str, Any]:
         """Tell all that must be the same whoever was killed on the way."""
         with self.database.transaction() as stores:
@@ -205,7 +201,7 @@ def stage(
         settings = load(folder)
         database = open_database(settings.database_url)
         scene = Scene(zygote, settings, database, MlflowClient(tracking_uri=mlflow_server), model)
-        scene.write_rows()
+        rows().to_csv(folder / "rows.csv", index=False)
         made.append(scene)
         return scene
 

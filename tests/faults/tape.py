@@ -22,7 +22,7 @@ from trimtab.adapters.sql import SqlDatabase
 from trimtab.adapters.sql.database import SqlStores
 
 _WRITE = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)", re.IGNORECASE)
-_READS = ("/search", "/get", "/get-latest-versions")
+READS = ("/search", "/get", "/get-latest-versions")
 _IDS = re.compile(r"(?:m-)?[0-9a-f]{32}")
 
 
@@ -103,9 +103,9 @@ def _watch_calls(tape: Tape) -> None:
 
     def send(self: Any, request: Any, **options: Any) -> Any:
         path = urlsplit(request.url).path
-        if request.method == "GET" or path.endswith(_READS):
+        if request.method == "GET" or path.endswith(READS):
             return original(self, request, **options)
-        name = tape.enter(f"{request.method} {_shape(path)}")
+        name = tape.enter(f"{request.method} {shape(path)}")
         answer = original(self, request, **options)
         tape.leave(name)
         return answer
@@ -113,7 +113,7 @@ def _watch_calls(tape: Tape) -> None:
     requests.Session.send = send  # type: ignore[method-assign]
 
 
-def _shape(path: str) -> str:
+def shape(path: str) -> str:
     """Leave out of an address what is another one each time."""
     if "/mlflow-artifacts/" in path:
         return f"artifact {path.rpartition('/')[2]}"

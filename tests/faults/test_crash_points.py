@@ -94,3 +94,45 @@ def test_a_death_at_any_boundary_changes_nothing_in_the_end(
 
     print(f"{len(boundaries(tape)) * repeats} deaths of {who}, {len(wrong)} of them told")  # noqa: T201
     assert wrong == []
+
+
+def retrained(scene: Scene, kill: str, side: str) -> list[str]:
+    """Train against a champion, with one death of job and worker; gives what is wrong in the end.
+
+    The rows are those of the champion, so the challenger is the same model and must lose.
+    """
+    before = scene.state()
+    scene.ask()
+    assert scene.run("work", who="both", kill=kill, side=side) == KILLED
+    scene.lapse()
+    assert scene.go_on("work") == 0
+    after = scene.state()
+    number = str(len(before["versions"]) + 1)
+    wanted = {
+        "moves": before["moves"],
+        "requests": [("rejected", number), *before["requests"]],
+        "versions": sorted([*before["versions"], number]),
+        "finished runs": before["finished runs"] + 1,
+        "running runs": 0,
+        "aliases": {"champion": "1"},
+    }
+    return [f"{key}: {after[key]}" for key in wanted if after[key] != wanted[key]]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(20_000)
+def test_a_death_at_any_boundary_of_a_lost_contest_leaves_the_champion_and_nothing_else(
+    stage: Stage, repeats: int
+) -> None:
+    scene = stage()
+    assert scene.run("work") == 0
+    scene.ask()
+    assert scene.run("work", who="both") == 0
+    points, wrong = boundaries(scene.tape) * repeats, []
+    for name, side in points:
+        if found := retrained(scene, name, side):
+            wrong.append(f"{side} {name}: {found}")
+            print(wrong[-1], flush=True)  # noqa: T201 (hours may pass before the end)
+    print(f"{len(points)} deaths, {len(wrong)} of them told")  # noqa: T201
+
+    assert wrong == []

@@ -142,3 +142,8 @@ def noon() -> datetime:
 def story_at() -> Callable[[Path, str], Story]:
     """Make one whose MLflow server runs at an address."""
     return story_in
+
+
+@pytest.fixture
+def contract() -> Contract:
+    return CONTRACT
