@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from trimtab.ports import Database
+from trimtab.records.requests import RequestState
 from trimtab.records.windows import Window
 
+_WORK = (RequestState.ASKED, RequestState.RUNNING)
+"""A version that waits for a person is no work."""
 _LOOK_SECONDS = 0.25
 CREEP_SECONDS = 0.25
 """Between two stretches of traffic while a version is trained or swapped: compressed as time is, a
@@ -110,6 +113,6 @@ class Pace:
         serving = endpoint.version if endpoint else None
         return LoopState(
             judged_until=verdicts[0].window.end if verdicts else None,
-            at_work=any(request.state.is_open for request in requests)
+            at_work=any(request.state in _WORK for request in requests)
             or (champion is not None and champion.version != serving),
         )

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+
+import httpx2
 
 from trimtab.errors import TrimtabError
 from trimtab.ports import Database
@@ -33,3 +36,16 @@ async def until_served(database: Database, model: str, news: Callable[[], None])
             if not request.state.is_open and request.state is not RequestState.PROMOTED:
                 raise FirstVersionError(request.state, request.reasons)
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def until_ready(url: str) -> None:
+    """Wait until the endpoint at a URL has a version loaded and proven.
+
+    What the database says of an endpoint may be of a platform that was stopped since.
+    """
+    async with httpx2.AsyncClient(base_url=url, timeout=5.0, trust_env=False) as client:
+        while True:
+            with suppress(httpx2.HTTPError):
+                if (await client.get("/readyz")).status_code == 200:
+                    return
+            await asyncio.sleep(_LOOK_SECONDS)
