@@ -16,7 +16,6 @@ import pandas as pd
 
 from trimtab.errors import TrimtabError
 from trimtab.records.durations import format_duration
-from trimtab.records.windows import Window
 from trimtab.settings import ModelSettings, Settings
 
 from .errors import DrillError, TooFewRowsError
@@ -28,6 +27,8 @@ _TRAINING_ROWS = 80_000
 _LEAST_TRAINING = 8  # windows; limits cannot be calibrated on fewer
 _BLOCKS = (timedelta(days=7), timedelta(days=1))
 _LEAST_BLOCKS = 12
+_MONDAY = pd.Timestamp("1970-01-05", tz="UTC")
+"""Blocks begin where windows do, whatever their length."""
 _FULL = 0.5  # of the usual rows a block must have: what begins and ends the history has not
 
 
@@ -88,7 +89,7 @@ def lay_out(
     assert settings.time is not None
     window, times = settings.monitor.window, rows[settings.time]
     block = _block(times.iloc[0], times.iloc[-1], window)
-    starts = times.map(lambda moment: Window.around(moment, block).start)
+    starts = (times - _MONDAY) // pd.Timedelta(block) * pd.Timedelta(block) + _MONDAY
     counts = starts.value_counts().astype(float)
     full = sorted(counts.index[counts >= _FULL * counts.median()])
     each = block // window
