@@ -1,16 +1,19 @@
 """What is drilled: all that fits, on the columns that matter, and nothing that means nothing."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trimtab.errors import SettingsError
 from trimtab.records.contracts import Task
 from trimtab.records.drills import Change
 from trimtab.settings import CaptureSettings, ModelSettings
 from trimtab_pipelines.columns import infer_schema
-from trimtab_pipelines.drill.choosing import Chosen, Wishes, check_sizes, choose
+from trimtab_pipelines.drill.choosing import Chosen, Wishes, check_sizes, choose, cycle_of
 
 DECLARED = ModelSettings(
     task=Task.BINARY, source="x.csv", target="returned", time="at", key="order"
@@ -112,3 +115,12 @@ def test_labels_that_are_not_there_cannot_be_flipped(chosen: Choose) -> None:
 def test_wishes_that_mean_nothing_are_refused(wishes: Wishes) -> None:
     with pytest.raises(SettingsError):
         check_sizes(wishes)
+
+
+@given(window=st.integers(1, 400), windows=st.integers(16, 2000))
+def test_a_season_is_longer_than_a_window_and_was_seen_to_repeat(window: int, windows: int) -> None:
+    length, trained = timedelta(hours=window), timedelta(hours=window * windows)
+    season = cycle_of(length, trained)
+
+    assert season > length
+    assert 4 * season <= trained

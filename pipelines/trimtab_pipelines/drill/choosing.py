@@ -13,8 +13,9 @@ from trimtab.settings import ModelSettings
 from .errors import NoSuchColumnError, UnfitError
 from .injecting import SHARES, USUAL_SIZES, Injection
 
-_WEEK = timedelta(days=7)
+_SEASONS = (timedelta(days=7), timedelta(days=1))
 _CYCLE_WINDOWS = 4
+_CYCLES = 4  # that the training rows must cover: what they have not seen repeat is no season
 _VARIED = 10  # values that a number must have for its mean and unit to be told by
 
 
@@ -79,9 +80,16 @@ def choose(
     return Chosen(injections=tuple(injections), left_out=left_out)
 
 
-def cycle_of(window: timedelta) -> timedelta:
-    """Choose how long a season lasts: a week, or four windows where windows are weeks already."""
-    return _WEEK if window < _WEEK else _CYCLE_WINDOWS * window
+def cycle_of(window: timedelta, trained: timedelta) -> timedelta:
+    """Choose how long a season lasts: a week, a day, or four windows.
+
+    It is longer than a window, which would average it out otherwise, and `trained`, the time that
+    the training rows cover, holds it several times.
+    """
+    for season in _SEASONS:
+        if window < season and _CYCLES * season <= trained:
+            return season
+    return _CYCLE_WINDOWS * window
 
 
 def _injection(
@@ -101,13 +109,15 @@ def _injection(
         return Injection(change=change, column=settings.target, size=size)
     columns = [c for c in schema.columns if not settings.capture.redacts([c.name])]
     column = _column(change, columns, wishes.columns.get(change), importance, training)
-    values = training[column.name]
+    values, times = training[column.name], training[settings.time or ""]
+    trained = (times.iloc[-1] - times.iloc[0]).to_pytimedelta()
+    is_cycle = change is Change.CYCLE
     return Injection(
         change=change,
         column=column.name,
         size=size,
         deviation=float(values.std()) if column.type.is_numeric else 0.0,
-        period=cycle_of(settings.monitor.window) if change is Change.CYCLE else timedelta(0),
+        period=cycle_of(settings.monitor.window, trained) if is_cycle else timedelta(0),
     )
 
 
