@@ -4,7 +4,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -26,7 +25,9 @@ def test_what_is_written_is_read_again(document: dict[str, Any]) -> None:
     assert tomllib.loads(to_toml(document)) == document
 
 
-def test_rules_stay_and_places_change(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rules_stay_and_places_change(project: Path) -> None:
+    toml = (project / "trimtab.toml").read_text()
+    (project / "trimtab.toml").write_text(toml.replace("cooldown", 'approval = "manual"\ncooldown'))
     theirs = load(
         project,
         Environment(
@@ -42,6 +43,7 @@ def test_rules_stay_and_places_change(project: Path, monkeypatch: pytest.MonkeyP
     assert after.retrain.model_dump(exclude={"approval"}) == before.retrain.model_dump(
         exclude={"approval"}
     )
+    assert (before.retrain.approval, after.retrain.approval) == ("manual", "automatic")
     assert own.project.alerts.urls == ("http://127.0.0.1:1/alerts",)
     assert own.database_url == f"sqlite:///{home / 'trimtab.db'}"
     assert own.tracking_uri.startswith("http://127.0.0.1:")

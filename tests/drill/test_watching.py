@@ -17,6 +17,7 @@ from trimtab.records.verdicts import Verdict, VerdictKind
 from trimtab.records.windows import Window
 from trimtab_pipelines.drill.injecting import Injection
 from trimtab_pipelines.drill.watching import Watcher
+from trimtab_pipelines.live_traffic.traffic import Tally
 
 HOUR = timedelta(hours=1)
 BEGINS = datetime(2030, 1, 7, 12, tzinfo=UTC)
@@ -86,7 +87,7 @@ def test_a_reaction_is_dated_by_windows_and_rows_since_the_change(
         stores.incidents.save(incident(3))
     standing = watcher.look(100)
     watcher.look(100)
-    seen = watcher.observed(FAULT, received=0, failed_requests=0, unsettled="1 is not over")
+    seen = watcher.observed(FAULT, Tally(), received=0, unsettled="1 is not over")
 
     assert (standing.active, standing.newest) == (1, 3)
     assert seen.noticed == Moment(windows=2, rows=200)
@@ -124,7 +125,7 @@ def test_only_what_an_incident_asked_for_is_a_reaction(
             assert claimed is not None
             stores.requests.finish(replace(asked, state=RequestState.PROMOTED), "test")
     watcher.look(100)
-    seen = watcher.observed(FAULT, received=0, failed_requests=0, unsettled="")
+    seen = watcher.observed(FAULT, Tally(), received=0, unsettled="")
 
     assert [asked.asked_at for asked in seen.asked] == [BEGINS + 2 * HOUR]
     assert "a version was trained because of drift" in judge(seen, RULES).faults

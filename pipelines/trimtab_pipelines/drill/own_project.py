@@ -34,7 +34,9 @@ def write_project(
     table.pop("source_url", None)
     table.setdefault("key", KEY)
     table["serve"] = {**table.get("serve", {}), "host": _HOST, "port": next(ports)}
-    table["retrain"] = {**table.get("retrain", {}), "approval": "automatic"}
+    for name, section in table.items():
+        if isinstance(section, dict) and "approval" in section:
+            table[name] = {**section, "approval": "automatic"}
     project = {
         "models": {model: table},
         "alerts": {"urls": [alerts], "allow_private": True},

@@ -121,8 +121,8 @@ class Stage:
             await self._alerted(watcher, received)
             observed = watcher.observed(
                 injection,
+                traffic.tally,
                 received=self.receiver.count - received,
-                failed_requests=sum(traffic.tally.failed.values()),
                 unsettled=left,
             )
         if self.keep:
@@ -139,12 +139,12 @@ class Stage:
             async for done in windows:
                 standing = await asyncio.to_thread(watcher.look, done.rows)
                 self.say(f"usual traffic: window {standing.windows}")
-        if course.tally.failed:
-            reason, count = course.tally.failed.most_common(1)[0]
-            raise DrillError(f"{count} usual requests failed: {reason}")
-        observed = watcher.observed(
-            Injection(change=Change.NOTHING), received=0, failed_requests=0, unsettled=""
-        )
+        usually = Injection(change=Change.NOTHING)
+        observed = watcher.observed(usually, course.tally, received=0, unsettled="")
+        if observed.failed_requests:
+            raise DrillError(
+                f"{observed.failed_requests} usual requests failed: {observed.failure}"
+            )
         if observed.reactions:
             shown = "; ".join(observed.reactions[0].evidence)
             raise DrillError(

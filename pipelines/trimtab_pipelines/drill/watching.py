@@ -9,6 +9,7 @@ from trimtab.ports import Database, Stores
 from trimtab.records.drills import Asked, Moment, Observed, Reaction
 from trimtab.records.incidents import Incident
 from trimtab.records.requests import RetrainRequest
+from trimtab_pipelines.live_traffic.traffic import Tally
 
 from .injecting import Injection
 
@@ -59,9 +60,10 @@ class Watcher:
         return delivered + waiting
 
     def observed(
-        self, injection: Injection, *, received: int, failed_requests: int, unsettled: str
+        self, injection: Injection, tally: Tally, *, received: int, unsettled: str
     ) -> Observed:
-        """Put together what was seen."""
+        """Put together what was seen; the tally is what the clients saw."""
+        failures = tally.failed.most_common(1)
         with self.database.transaction() as stores:
             incidents, requests = self._incidents(stores), self._requests(stores)
         return Observed(
@@ -81,8 +83,9 @@ class Watcher:
             ),
             alerts=self.alerts(),
             received=received,
-            failed_requests=failed_requests,
             unsettled=unsettled,
+            failed_requests=sum(tally.failed.values()),
+            failure=failures[0][0] if failures else "",
         )
 
     def _incidents(self, stores: Stores) -> list[Incident]:

@@ -143,7 +143,8 @@ def judge(observed: Observed, rules: DrillRules) -> Drilled:
     if observed.unsettled:
         faults.append(f"did not settle: {observed.unsettled}")
     if observed.failed_requests:
-        faults.append(f"{observed.failed_requests} requests failed")
+        shown = f": {observed.failure}" if observed.failure else ""
+        faults.append(f"{observed.failed_requests} requests failed{shown}")
     return Drilled(observed=observed, faults=tuple(faults))
 
 

@@ -82,10 +82,12 @@ class Observed:
     """Alerts that the platform wrote."""
     received: int
     """Of these, those that a receiver got, with a good signature."""
-    failed_requests: int
-    """Requests over HTTP without an answer of 200."""
     unsettled: str
     """Why the loop cannot be said to have come to rest; empty when it has."""
+    failed_requests: int
+    """Requests over HTTP without an answer of 200."""
+    failure: str = ""
+    """What most of these were answered with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
