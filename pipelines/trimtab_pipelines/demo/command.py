@@ -1,8 +1,6 @@
 """`trimtab demo`: the whole loop on a project's own history, with its time compressed."""
 
 import asyncio
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,32 +9,28 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from trimtab.adapters.clock import FileClock
 from trimtab.adapters.opening import open_database, open_log, open_registry
 from trimtab.cli import Story, console, tell
-from trimtab.errors import ExitCode, SettingsError, TrimtabError
-from trimtab.ports import Database
-from trimtab.records.requests import RequestState
+from trimtab.errors import ExitCode, SettingsError
 from trimtab.records.urls import without_userinfo
 from trimtab.records.windows import Window
 from trimtab.settings import DemoSettings, Settings
 from trimtab.supervisor import platform_up, until_signal
-from trimtab.supervisor.lock import end_leftovers, sole_owner
+from trimtab_pipelines.live_traffic.history import History
+from trimtab_pipelines.live_traffic.own_home import at_home, fresh_home, own_stores
+from trimtab_pipelines.live_traffic.pace import Pace
+from trimtab_pipelines.live_traffic.served import until_served
+from trimtab_pipelines.live_traffic.traffic import Tally, Traffic
 
-from .history import History, moment_of, prepare
-from .pace import Pace
-from .traffic import Tally, Traffic
+from .preparing import moment_of, prepare
 
+_SOURCE = "demo"
 _ROWS_A_REQUEST = 50
 _LAST_WORK_SECONDS = 180.0
-_LOOK_SECONDS = 0.25
 _COLUMNS = (
     TextColumn("{task.description}"),
     BarColumn(),
     MofNCompleteColumn(),
     TimeRemainingColumn(),
 )
-
-
-class DemoError(TrimtabError):
-    """The demo could not show the loop."""
 
 
 def run(settings: Settings, *, leave: bool) -> None:
@@ -48,11 +42,10 @@ def run(settings: Settings, *, leave: bool) -> None:
     if demo is None:
         raise SettingsError("trimtab.toml has no [demo] table; it names the model and the start.")
     settings = _own_home(settings)
-    replay = Replay(settings, demo)
-    if asyncio.run(until_signal(replay.run(leave=leave))):
-        console.print("Stopped.")
-    else:
-        console.print(f"Stopped after {replay.tally.requests} requests.")
+    with own_stores():
+        replay = Replay(settings, demo)
+        ended = asyncio.run(until_signal(replay.run(leave=leave)))
+    console.print("Stopped." if ended else f"Stopped after {replay.tally.requests} requests.")
     if replay.tally.failed or not replay.is_accounted:
         raise SystemExit(ExitCode.FAILED)
 
@@ -60,15 +53,8 @@ def run(settings: Settings, *, leave: bool) -> None:
 def _own_home(settings: Settings) -> Settings:
     """Give the demo a home of its own, fresh each time, and a clock that it moves itself."""
     home = settings.home.root / "demo"
-    with sole_owner(home / "run"):
-        end_leftovers(home / "run")
-        for old in home.iterdir():
-            if old.is_dir() and old.name != "run":
-                shutil.rmtree(old)
-            elif old.is_file():
-                old.unlink()
-    environment = settings.environment.model_copy(update={"home": home, "clock": home / "clock"})
-    return replace(settings, environment=environment)
+    fresh_home(home)
+    return replace(settings, environment=at_home(settings.environment, home))
 
 
 class Replay:
@@ -94,10 +80,10 @@ class Replay:
             settings, lambda name, what: console.print(f"[dim]{name} {what}[/]")
         ):
             console.print(f"MLflow UI  {without_userinfo(settings.tracking_uri)}", style="bold")
-            first = await _until_served(self._database, self._model, self._news)
+            first = await until_served(self._database, self._model, self._news)
             file = settings.home.root / "history.parquet"
             await asyncio.to_thread(prepare, settings, self._demo, file)
-            history = History(settings.model(self._model), file)
+            history = History(settings.model(self._model), file, source=_SOURCE)
             console.print(f"{len(history)} rows to replay through the endpoint.", style="bold")
             await self._drive(history)
             await asyncio.to_thread(self._conclude, first)
@@ -179,18 +165,3 @@ class Replay:
             f"--project {settings.folder}",
             soft_wrap=True,
         )
-
-
-async def _until_served(database: Database, model: str, news: Callable[[], None]) -> str:
-    """Wait for the first version to be trained, promoted, packaged and served."""
-    while True:
-        news()
-        with database.transaction() as stores:
-            endpoint = stores.endpoints.get(model)
-            requests = stores.requests.recent(model, limit=1)
-        if endpoint and endpoint.version:
-            return endpoint.version
-        for request in requests:
-            if not request.state.is_open and request.state is not RequestState.PROMOTED:
-                raise DemoError(f"The first version was {request.state}: {request.reasons}")
-        await asyncio.sleep(_LOOK_SECONDS)

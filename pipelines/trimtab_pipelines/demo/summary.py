@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from trimtab.records.verdicts import VerdictKind
+from trimtab_pipelines.live_traffic.traffic import Tally
 
 from .comparison import Logged, WindowResult, auc
-from .traffic import Tally
 
 _COLOURS = {
     VerdictKind.NOT_ENOUGH_ROWS: "dim",

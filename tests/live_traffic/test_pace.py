@@ -1,4 +1,4 @@
-"""The demo's time runs no faster than the loop."""
+"""A replay's time runs no faster than the loop."""
 
 import asyncio
 import uuid
@@ -11,7 +11,7 @@ from trimtab.adapters.sql import SqlDatabase, open_database
 from trimtab.records.requests import RetrainRequest, Trigger
 from trimtab.records.verdicts import Verdict, VerdictKind
 from trimtab.records.windows import Window
-from trimtab_pipelines.demo.pace import Pace
+from trimtab_pipelines.live_traffic.pace import Pace
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -81,5 +81,18 @@ def test_the_end_waits_for_the_last_window_and_open_work(database: SqlDatabase) 
                 )
             )
         assert not await pace.until_judged(START + 1.5 * DAY, 0.6)
+
+    asyncio.run(run())
+
+
+def test_traffic_waits_for_work_until_its_patience_is_over(database: SqlDatabase) -> None:
+    async def run() -> None:
+        request = RetrainRequest(
+            id="r", model="late", trigger=Trigger.DRIFT, asked_by="monitoring", asked_at=START
+        )
+        with database.transaction() as stores:
+            stores.requests.ask(request)
+        assert not await passes(Pace(database, "late", DAY, lambda: None, patience=30), START, 0.8)
+        assert await passes(Pace(database, "late", DAY, lambda: None, patience=0.5), START, 5)
 
     asyncio.run(run())

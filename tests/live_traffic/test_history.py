@@ -1,4 +1,4 @@
-"""What the demo replays: every row once, in time order, and each label when it is known."""
+"""What is replayed: every row once, in time order, and each label when it is known."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trimtab.errors import SettingsError
 from trimtab.records.contracts import Task
 from trimtab.settings import ModelSettings
-from trimtab_pipelines.demo.history import History
+from trimtab_pipelines.live_traffic.history import History
 
 SETTINGS = ModelSettings(
     task=Task.BINARY,
@@ -43,7 +43,7 @@ def rows(minutes: list[int]) -> pd.DataFrame:
 def history_of(folder: Path, minutes: list[int], at_once: int = 10_000) -> History:
     file = folder / "history.parquet"
     rows(minutes).to_parquet(file, index=False)
-    return History(SETTINGS, file, at_once=at_once)
+    return History(SETTINGS, file, source="demo", at_once=at_once)
 
 
 @given(
@@ -86,4 +86,6 @@ def test_a_label_comes_when_it_is_known_and_once(tmp_path: Path) -> None:
 
 def test_a_model_without_time_cannot_be_replayed() -> None:
     with pytest.raises(SettingsError, match="set `time` and `key`"):
-        History(SETTINGS.model_copy(update={"time": None}), Path("never-opened.parquet"))
+        History(
+            SETTINGS.model_copy(update={"time": None}), Path("never-opened.parquet"), source="demo"
+        )

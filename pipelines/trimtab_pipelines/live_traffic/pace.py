@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from trimtab.ports import Database
+from trimtab.records.requests import RequestState
 from trimtab.records.windows import Window
 
+_WORK = (RequestState.ASKED, RequestState.RUNNING)
+"""A version that waits for a person is no work."""
 _LOOK_SECONDS = 0.25
-_CREEP_SECONDS = 0.25
-"""Between two hours of traffic while a version is trained or swapped: compressed as time is, a
+CREEP_SECONDS = 0.25
+"""Between two stretches of traffic while a version is trained or swapped: compressed as time is, a
 training would otherwise last for months of it."""
 
 
@@ -27,12 +30,25 @@ class Pace:
     """Holds the traffic back where it would run away from the loop."""
 
     def __init__(
-        self, database: Database, model: str, window: timedelta, news: Callable[[], None]
+        self,
+        database: Database,
+        model: str,
+        window: timedelta,
+        news: Callable[[], None],
+        *,
+        patience: float = CREEP_SECONDS,
     ) -> None:
+        """Set a pace; `news` is called at every look.
+
+        `patience` is for how many seconds traffic waits for one piece of work; when they are over,
+        it creeps.
+        """
         self._database = database
         self._model = model
         self._window = window
         self._news = news
+        self._patience = patience
+        self._began_work: float | None = None
         self._looked = float("-inf")
         self._state = LoopState(judged_until=None, at_work=False)
         self._first: Window | None = None
@@ -47,8 +63,11 @@ class Pace:
         while self._awaited(moment) > (self._state.judged_until or self._first.start):
             await asyncio.sleep(_LOOK_SECONDS)
             self._look()
+        while self._state.at_work and self._has_patience():
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._look()
         if self._state.at_work:
-            await asyncio.sleep(_CREEP_SECONDS)
+            await asyncio.sleep(CREEP_SECONDS)
 
     async def until_judged(self, moment: datetime, seconds: float) -> bool:
         """Wait for the verdict of the window of this moment and for the work that follows it.
@@ -69,12 +88,20 @@ class Pace:
         """Give the moment up to which everything must be judged before traffic goes on."""
         return Window.around(moment - self._window / 4, self._window).start
 
+    def _has_patience(self) -> bool:
+        began = self._began_work
+        return began is not None and asyncio.get_running_loop().time() - began < self._patience
+
     def _look(self) -> None:
         now = asyncio.get_running_loop().time()
         if now - self._looked < 0.9 * _LOOK_SECONDS:
             return
         self._looked = now
         self._state = self._read()
+        if not self._state.at_work:
+            self._began_work = None
+        elif self._began_work is None:
+            self._began_work = now
         self._news()
 
     def _read(self) -> LoopState:
@@ -86,6 +113,6 @@ class Pace:
         serving = endpoint.version if endpoint else None
         return LoopState(
             judged_until=verdicts[0].window.end if verdicts else None,
-            at_work=any(request.state.is_open for request in requests)
+            at_work=any(request.state in _WORK for request in requests)
             or (champion is not None and champion.version != serving),
         )

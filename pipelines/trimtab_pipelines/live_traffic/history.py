@@ -1,6 +1,5 @@
 """The rows to replay, cut into requests, and the labels that follow them."""
 
-import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,16 +12,16 @@ import pyarrow.parquet as pq
 
 from trimtab.errors import SettingsError
 from trimtab.records.labels import Label
-from trimtab.settings import DemoSettings, ModelSettings, Settings
+from trimtab.settings import ModelSettings
 
-_STEP = timedelta(hours=1)
-SOURCE = "demo"
-"""What the requests say of where they come from."""
+_HOUR = timedelta(hours=1)
+_MONDAY = pd.Timestamp("1970-01-05", tz="UTC")
+"""Steps begin where windows do, whatever their length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """The rows of one hour, as the bodies of requests."""
+    """The rows of one stretch of time, as the bodies of requests."""
 
     start: datetime
     end: datetime
@@ -33,19 +32,28 @@ class Batch:
 class History:
     """A model's rows from a moment on, in time order; they stay in their file until asked."""
 
-    def __init__(self, settings: ModelSettings, file: Path, *, at_once: int = 10_000) -> None:
+    def __init__(
+        self,
+        settings: ModelSettings,
+        file: Path,
+        *,
+        source: str,
+        step: timedelta = _HOUR,
+        at_once: int = 10_000,
+    ) -> None:
+        """Open a file; `source` is what the requests say of where they come from.
+
+        `step` is the stretch of time that is sent at once. Raises SettingsError.
+        """
         self._settings = settings
-        self._time, self._key = _names(settings)
+        self._time, self._key = time_and_key(settings)
+        self._source, self._step = source, step
         self._file = pq.ParquetFile(file)
         self._at_once = at_once
-        known_at = settings.label_time or self._time
-        columns = list(dict.fromkeys([self._key, settings.target, known_at, self._time]))
-        outcome = self._file.read(columns).to_pandas()
-        self.end: datetime = outcome[self._time].iloc[-1].to_pydatetime()
-        self._labels = outcome[[self._key, settings.target, known_at]].sort_values(
-            known_at, kind="stable"
-        )
-        self._known_at = self._labels[known_at]
+        self._labels = _labels_of(self._file, settings, self._time, self._key)
+        self._known_at = self._labels[settings.label_time or self._time]
+        newest = self._file.read([self._time]).column(0)[-1]
+        self.end: datetime = pd.Timestamp(newest.as_py()).to_pydatetime()
         self._delivered = 0
 
     def __len__(self) -> int:
@@ -53,16 +61,16 @@ class History:
         return rows
 
     def batches(self, rows_at_most: int) -> Iterator[Batch]:
-        """Give the rows hour by hour; hours without rows are left out."""
-        for frame in self._whole_hours():
-            asked = _Asked.of(frame, self._settings, self._time, self._key)
-            hours = frame[self._time].dt.floor(_STEP).reset_index(drop=True)
-            for hour, rows in hours.groupby(hours).indices.items():
-                start: datetime = pd.Timestamp(str(hour)).to_pydatetime()
+        """Give the rows step by step; stretches without rows are left out."""
+        for frame in self._whole_steps():
+            asked = _Asked.of(frame, self._settings, self._time, self._key, self._source)
+            steps = self._steps(frame).reset_index(drop=True)
+            for step, rows in steps.groupby(steps).indices.items():
+                start: datetime = pd.Timestamp(str(step)).to_pydatetime()
                 first, last = int(rows[0]), int(rows[-1]) + 1
                 cuts = range(first, last, rows_at_most)
                 bodies = tuple(asked.body(cut, min(cut + rows_at_most, last)) for cut in cuts)
-                yield Batch(start=start, end=start + _STEP, rows=len(rows), bodies=bodies)
+                yield Batch(start=start, end=start + self._step, rows=len(rows), bodies=bodies)
 
     def labels_until(self, moment: datetime) -> list[Label]:
         """Give the labels that have become known since the last call."""
@@ -74,13 +82,18 @@ class History:
             for key, value, known in fresh.itertuples(index=False)
         ]
 
-    def _whole_hours(self) -> Iterator[pd.DataFrame]:
-        """Read the file piece by piece, each piece cut where an hour ends."""
+    def _steps(self, frame: pd.DataFrame) -> "pd.Series[pd.Timestamp]":
+        """Tell in which step, by its beginning, each row lies."""
+        steps = (frame[self._time] - _MONDAY) // pd.Timedelta(self._step)
+        return steps * pd.Timedelta(self._step) + _MONDAY
+
+    def _whole_steps(self) -> Iterator[pd.DataFrame]:
+        """Read the file piece by piece, each piece cut where a step ends."""
         rest: list[pd.DataFrame] = []
         for piece in self._file.iter_batches(self._at_once):
             frame = pd.concat([*rest, piece.to_pandas()], ignore_index=True)
-            hours = frame[self._time].dt.floor(_STEP)
-            is_last = hours == hours.iloc[-1]
+            steps = self._steps(frame)
+            is_last = steps == steps.iloc[-1]
             yield frame[~is_last]
             rest = [frame[is_last]]
         yield from rest
@@ -93,15 +106,19 @@ class _Asked:
     rows: list[dict[str, Any]]
     keys: list[str]
     times: list[Any]
+    source: str
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, settings: ModelSettings, time: str, key: str) -> "_Asked":
+    def of(
+        cls, frame: pd.DataFrame, settings: ModelSettings, time: str, key: str, source: str
+    ) -> "_Asked":
         inputs = [c for c in frame.columns if c not in settings.reserved]
         cells = zip(*(_plain(frame[name]) for name in inputs), strict=True)
         return cls(
             rows=[dict(zip(inputs, row, strict=True)) for row in cells],
             keys=frame[key].astype(str).tolist(),
             times=_plain(frame[time]),
+            source=source,
         )
 
     def body(self, first: int, last: int) -> bytes:
@@ -111,24 +128,9 @@ class _Asked:
             "rows": self.rows[cut],
             "keys": self.keys[cut],
             "times": self.times[cut],
-            "source": SOURCE,
+            "source": self.source,
         }
         return orjson.dumps(content, default=pd.Timestamp.isoformat)  # all else is plain
-
-
-def prepare(settings: Settings, demo: DemoSettings, file: Path) -> None:
-    """Write the rows to replay into a Parquet file, in a process whose memory ends with it.
-
-    Raises SettingsError when there is nothing to replay.
-    """
-    _names(settings.model(demo.model))
-    process = multiprocessing.get_context("spawn").Process(
-        target=_write, args=(settings, demo, file), daemon=True
-    )
-    process.start()
-    process.join()
-    if process.exitcode != 0 or pq.ParquetFile(file).metadata.num_rows == 0:
-        raise SettingsError(f"demo.start: the source gives no rows to replay after {demo.start}")
 
 
 def moment_of(text: str, setting: str) -> datetime:
@@ -140,20 +142,21 @@ def moment_of(text: str, setting: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _write(settings: Settings, demo: DemoSettings, file: Path) -> None:
-    from trimtab_pipelines.collect import collect  # with its frameworks, in this process alone
-
-    time, _ = _names(settings.model(demo.model))
-    end = moment_of(demo.until, "demo.until") if demo.until else datetime.max.replace(tzinfo=UTC)
-    rows = collect(settings, demo.model, end)
-    rows[rows[time] >= moment_of(demo.start, "demo.start")].to_parquet(file, index=False)
-
-
-def _names(settings: ModelSettings) -> tuple[str, str]:
+def time_and_key(settings: ModelSettings) -> tuple[str, str]:
     """Give the columns of time and key. Raises SettingsError when one is not set."""
     if settings.time is None or settings.key is None:
-        raise SettingsError("The demo replays by time: set `time` and `key` of the model.")
+        raise SettingsError("Rows are replayed by time: set `time` and `key` of the model.")
     return settings.time, settings.key
+
+
+def _labels_of(file: pq.ParquetFile, settings: ModelSettings, time: str, key: str) -> pd.DataFrame:
+    """Give key, label and the moment when each is known, in the order of these moments."""
+    known_at = settings.label_time or time
+    if settings.target is None:
+        return pd.DataFrame({key: [], "": [], known_at: pd.to_datetime([], utc=True)})
+    columns = [key, settings.target, known_at]
+    known: pd.DataFrame = file.read(columns).to_pandas()
+    return known[columns].sort_values(known_at, kind="stable")
 
 
 def _plain(column: "pd.Series[Any]") -> list[Any]:
