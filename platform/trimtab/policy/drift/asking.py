@@ -8,7 +8,7 @@ import numpy as np
 
 from trimtab.policy.summaries import Floats
 from trimtab.records.checks import Calibration, Check, CheckKind
-from trimtab.records.reference import OUTPUTS, ColumnSummary
+from trimtab.records.reference import OUTPUTS, REGIONS, ColumnSummary
 
 from .calibrating import calibrate, with_memory
 from .figures import Scoring, scoring_of
@@ -81,6 +81,9 @@ def _single(trained: Trained, scorings: Mapping[str, Scoring]) -> list[Check]:
             continue
         scoring = scorings[column.summary.name]
         kinds = [*scoring.linear, *([CheckKind.FIT] if scoring.has_fit else [])]
+        if column.summary.name == REGIONS:
+            found += [Check(column=REGIONS, kind=kind) for kind in kinds]
+            continue
         if not column.summary.is_numeric or not kinds:
             kinds.append(CheckKind.UNSEEN)  # numbers out of range move the location and the spread
         for kind in (*kinds, CheckKind.MISSING):

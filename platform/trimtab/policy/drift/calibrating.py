@@ -8,6 +8,7 @@ from scipy import special, stats
 
 from trimtab.policy.summaries import Floats
 from trimtab.records.checks import Calibration, Check, CheckKind
+from trimtab.records.reference import REGIONS
 
 from .freedom import KNOWN, freedom_of, near, others
 from .observing import Observed
@@ -64,14 +65,15 @@ def _limits(
 ) -> tuple[Floats, Floats]:
     """Find the tail and the limit of each kind of check from the p-values that windows had.
 
-    Each kind keeps to its own part of the rate: pairs that are seldom tied have tails that would
-    cost all others their power.
+    Each kind, and the regions apart, keeps to its own part of the rate: pairs that are seldom tied
+    have tails that would cost all others their power.
     """
     weights = np.array([check.weight for check in checks])
     believed = 1 + _LIGHTER * (np.array(shorter.tail) - 1) if shorter else np.ones(len(checks))
     tail, limit = np.ones(len(checks)), np.ones(len(checks))
-    for kind in {check.kind for check in checks}:
-        own = np.array([check.kind is kind for check in checks])
+    families = [(check.kind, check.column == REGIONS) for check in checks]
+    for family in set(families):
+        own = np.array([of == family for of in families])
         share = float(weights[own].sum())
         worst = (found[:, own] * share / weights[own]).min(axis=1)
         tail[own], farthest = _tail(worst, rate * share, float(believed[own][0]))

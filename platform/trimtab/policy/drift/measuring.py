@@ -63,7 +63,7 @@ def measure(
 ) -> tuple[Measured, Evidence]:
     """Work out every check of a window, and the evidence that it adds to."""
     checks = reference.checks
-    scorings = {summary.name: scoring_of(summary) for summary in reference.columns}
+    scorings = {summary.name: scoring_of(summary) for summary in reference.summaries}
     counted = _as_counted(checks, sums)
     observed = observe(checks, scorings, counted)
     calibration = reference.calibration_at(sums.rows)
