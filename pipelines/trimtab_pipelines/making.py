@@ -9,7 +9,7 @@ import pandas as pd
 from mlflow.models import Model
 
 from trimtab.policy.estimating import Answered
-from trimtab.policy.losses import numbers
+from trimtab.policy.losses import losses, numbers
 from trimtab.policy.promises import promise_quality
 from trimtab.policy.reference import build_reference
 from trimtab.policy.slicing import find_slices, masks
@@ -66,6 +66,7 @@ def _reference(
     times = None if model.time is None else split.seen[model.time].reset_index(drop=True)
     watch, seed = model.monitor, model.train.seed
     rate = watch.false_alarms.per(watch.window)
+    hidden = model.capture.redacts(checked.contract.schema.names)
     reference = build_reference(
         checked.inputs.assign(**beside),
         output,
@@ -76,10 +77,11 @@ def _reference(
         false_alarms=rate,
         min_rows=watch.min_rows,
         seed=seed,
+        losses=_held_out_losses(held_out, checked, model),
+        hidden={*hidden, *beside},
     )
     if not model.task.has_labels:
         return reference
-    hidden = model.capture.redacts(checked.contract.schema.names)
     seen = checked.inputs.drop(columns=hidden)  # the log will not hold the others as they came
     known = _known_rows(best, seen, checked.truth, split.fitted, times)
     slices = find_slices(seen, checked.contract.schema, model.gate.slices)
@@ -101,6 +103,19 @@ def _reference(
         seed=seed,
     )
     return replace(reference, quality=quality, estimator=estimator)
+
+
+def _held_out_losses(
+    held_out: HeldOut, checked: Checked, model: ModelSettings
+) -> np.ndarray | None:
+    """Give the loss of every row by a model that had not seen it; None without labels."""
+    if not model.task.has_labels:
+        return None
+    answers = held_out.answers
+    truth = checked.labels.to_numpy(dtype=object)
+    return losses(
+        model.metric, held_out.contract, answers.probabilities, answers.predictions, truth
+    )
 
 
 def _known_rows(

@@ -1,6 +1,6 @@
 """Making a version's reference out of the rows that it was trained on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import timedelta
 
 import numpy as np
@@ -13,6 +13,7 @@ from trimtab.records.schema import ColumnType, Schema
 from .drift.adding import read_column
 from .drift.training import train_reference
 from .limits import rate_in_budget
+from .summaries import Floats
 from .time_order import in_time
 
 
@@ -27,13 +28,17 @@ def build_reference(
     false_alarms: float,
     min_rows: int,
     seed: int,
+    losses: Floats | None = None,
+    hidden: Set[str] = frozenset(),
 ) -> Reference:
     """Summarise the training rows and the model's output on them, and calibrate the checks.
 
     `output` is the probability of the second class, the class predicted, or the number predicted,
     by a model that was not fitted on the row. `importance` weighs the inputs; alike where it is
     empty. `false_alarms` is how many the budget allows in one window. Without `times` rows are
-    taken to be in time order, and windows to have `min_rows` rows or more.
+    taken to be in time order, and windows to have `min_rows` rows or more. `losses` of the rows, by
+    models that had not seen them (NaN where not known), part the inputs into regions, without those
+    that are `hidden` from the monitor.
     """
     order, seconds = in_time(times, len(inputs))
     types = {column.name: column.type for column in schema.columns}
@@ -49,6 +54,8 @@ def build_reference(
         window=window,
         rate=rate_in_budget(false_alarms),
         min_rows=min_rows,
+        losses=losses[order] if losses is not None else None,
+        hidden=hidden,
     )
 
 

@@ -57,7 +57,9 @@ class Calibration:
     """The mean of a fit's cube root; the expected share of unseen values; 0 for the others."""
     deviation: tuple[float, ...]
     """The standard deviation of a fit's cube root; 1 for the others."""
-    tail: float
-    """How much heavier the tail is than that of the distributions assumed; 1 is as assumed."""
-    limit: float
-    """A weighted p-value below this is drift, at the budget's rate for one window."""
+    tail: tuple[float, ...]
+    """How much heavier the tail is than that of the distributions assumed, the same for all checks
+    of a kind; 1 is as assumed."""
+    limit: tuple[float, ...]
+    """A p-value below this times the check's weight is drift, at the budget's rate for one window.
+    """

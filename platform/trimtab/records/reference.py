@@ -12,6 +12,8 @@ OUTPUT = "(output)"
 """The name under which the model's own output is summarised; no input may bear it."""
 TOGETHER = "(together)"
 """The name of the finding on how columns move together; no input may bear it."""
+REGIONS = "(regions)"
+"""The name of the finding on where among regions of the inputs rows lie; no input may bear it."""
 DISTANCE = "(distance)"
 """The name of the distance from the centre of a row's cluster; no input may bear it."""
 ANOMALY = "(anomaly)"
@@ -63,6 +65,32 @@ class ColumnSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A node of a small tree: rows whose value is in some bins go one way, all others the other."""
+
+    column: str
+    bins: tuple[int, ...]
+    inside: int
+    """The split that follows; below zero it is region -1 - number."""
+    outside: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regions:
+    """Regions of the inputs, told apart by how well the model did in them."""
+
+    splits: tuple[Split, ...]
+    """The first one is asked first."""
+    summary: ColumnSummary
+    """Training rows in each region, with the mean loss there in the place of the output's."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The inputs that the regions are made of, the first asked first."""
+        return tuple(dict.fromkeys(split.column for split in self.splits))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """Kept with the version as `reference.json`; a sample of rows lies beside it as Parquet."""
 
@@ -84,8 +112,15 @@ class Reference:
     """The largest share of rows that repeated another of their window, 0 to 1."""
     importance: dict[str, float] = field(default_factory=dict)
     """What each input means to the model; together 1."""
+    regions: Regions | None = None
+    """None where no losses were known."""
     quality: QualityPromise | None = None
     estimator: Estimator | None = None
+
+    @property
+    def summaries(self) -> tuple[ColumnSummary, ...]:
+        """All that is counted: the columns, and the regions where there are any."""
+        return self.columns if self.regions is None else (*self.columns, self.regions.summary)
 
     @property
     def usual_rows(self) -> int:

@@ -19,6 +19,7 @@ from trimtab.records.schema import ColumnType
 from trimtab.records.sums import WindowSums
 from trimtab.records.verdicts import FindingKind, VerdictKind
 
+from .learner import losses
 from .opinions import Judge, Kind, Opinion, Stream
 from .subjects import Subject, seconds_of
 
@@ -80,6 +81,7 @@ def watch(subject: Subject, budget: float) -> Watch:
         false_alarms=budget,
         min_rows=min(MIN_ROWS, subject.window_rows),
         seed=0,
+        losses=losses(subject.output, subject.target),
     )
     types = {column.name: column.type for column in subject.schema.columns}
     return Watch(reference=reference, types={**types, OUTPUT: ColumnType.DOUBLE})

@@ -112,6 +112,8 @@ class Lab:
         times: "pd.Series[pd.Timestamp] | None" = None,
         importance: dict[str, float] | None = None,
         window: timedelta = WEEK,
+        losses: np.ndarray | None = None,
+        hidden: set[str] | None = None,
     ) -> Watched:
         schema = schema_of(frame)
         reference = build_reference(
@@ -124,6 +126,8 @@ class Lab:
             false_alarms=rate,
             min_rows=min_rows,
             seed=0,
+            losses=losses,
+            hidden=hidden or set(),
         )
         return Watched(reference, schema)
 

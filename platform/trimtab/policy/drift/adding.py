@@ -10,13 +10,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trimtab.policy.summaries import Codes, Floats, Numbers, Readings, Texts, count, encode, read
+from trimtab.policy.summaries import (
+    Codes,
+    Floats,
+    Numbers,
+    Readings,
+    Texts,
+    count,
+    encode,
+    read,
+    size,
+)
 from trimtab.records.checks import Check, CheckKind
-from trimtab.records.reference import OUTPUTS, ColumnSummary, Reference
+from trimtab.records.reference import OUTPUTS, REGIONS, ColumnSummary, Reference, Regions
 from trimtab.records.schema import ColumnType
 from trimtab.records.sums import ColumnSums, WindowSums
 
 from .figures import scoring_of
+from .regions import place
 from .seasons import PARTS, parts
 
 _HASHES = 256
@@ -59,9 +70,12 @@ def sum_up(
     summaries = {s.name: s for s in reference.columns if s.name in readings}
     codes = {name: encode(summary, readings[name]) for name, summary in summaries.items()}
     part = parts(reference.season, seconds, rows)
+    columns = {n: _column(summaries[n], readings[n], codes[n]) for n in summaries}
+    if reference.regions is not None and rows:
+        columns[REGIONS] = _regions(reference.regions, codes, rows)
     return WindowSums(
         rows=rows,
-        columns={n: _column(summaries[n], readings[n], codes[n]) for n in summaries},
+        columns=columns,
         products=_products(summaries, codes, reference.checks, rows),
         seasons=tuple(np.bincount(part, minlength=PARTS[reference.season]).tolist()),
         hashes=_smallest(Counter(hashes(readings, rows).tolist())) if rows else {},
@@ -124,6 +138,11 @@ def _column(summary: ColumnSummary, readings: Readings, codes: Codes) -> ColumnS
         low=low,
         high=high,
     )
+
+
+def _regions(regions: Regions, codes: Mapping[str, Codes], rows: int) -> ColumnSums:
+    where = place(regions.splits, codes, rows)
+    return ColumnSums(counts=tuple(np.bincount(where, minlength=size(regions.summary)).tolist()))
 
 
 def _range(readings: Readings) -> tuple[float, float] | tuple[str, str] | tuple[None, None]:

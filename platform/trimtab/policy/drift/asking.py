@@ -8,7 +8,7 @@ import numpy as np
 
 from trimtab.policy.summaries import Floats
 from trimtab.records.checks import Calibration, Check, CheckKind
-from trimtab.records.reference import OUTPUTS, ColumnSummary
+from trimtab.records.reference import OUTPUTS, REGIONS, ColumnSummary
 
 from .calibrating import calibrate, with_memory
 from .figures import Scoring, scoring_of
@@ -18,16 +18,23 @@ from .weights import weighted
 
 _MOST_TOGETHER = 25
 """Columns whose correlations are checked: the most important ones, and the output."""
+_RAREST = 3.0
+"""Scores further out are those of rare rows: of a column that has one value in nine of ten rows.
+Rare rows come in clumps, and among so many pairs some clump is new in every window."""
 AT_ONCE = 0.8
 """The part of the budget that one window alone may spend; the rest is for evidence over many."""
 
 
 def together(columns: Sequence[ColumnSummary], importance: Mapping[str, float]) -> list[str]:
     """Choose the columns whose correlations are checked; they are those with a location score."""
-    scored = [column.name for column in columns if scoring_of(column).rank.size]
+    scored = [column.name for column in columns if _is_mixed(scoring_of(column).rank)]
     by_weight = sorted(scored, key=lambda name: (name not in OUTPUTS, -importance.get(name, 0.0)))
     chosen = set(by_weight[:_MOST_TOGETHER])
     return [name for name in scored if name in chosen]
+
+
+def _is_mixed(rank: Floats) -> bool:
+    return rank.size > 0 and float(np.abs(rank).max()) <= _RAREST
 
 
 def ask(
@@ -74,6 +81,9 @@ def _single(trained: Trained, scorings: Mapping[str, Scoring]) -> list[Check]:
             continue
         scoring = scorings[column.summary.name]
         kinds = [*scoring.linear, *([CheckKind.FIT] if scoring.has_fit else [])]
+        if column.summary.name == REGIONS:
+            found += [Check(column=REGIONS, kind=kind) for kind in kinds]
+            continue
         if not column.summary.is_numeric or not kinds:
             kinds.append(CheckKind.UNSEEN)  # numbers out of range move the location and the spread
         for kind in (*kinds, CheckKind.MISSING):

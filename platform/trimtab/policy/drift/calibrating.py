@@ -8,12 +8,12 @@ from scipy import special, stats
 
 from trimtab.policy.summaries import Floats
 from trimtab.records.checks import Calibration, Check, CheckKind
+from trimtab.records.reference import REGIONS
 
+from .freedom import KNOWN, freedom_of, near, others
 from .observing import Observed
 from .p_values import Kinds, Norm, p_values, standard_scores
 
-_KNOWN = 1e6
-"""Degrees of freedom that stand for a variance that is known."""
 _BELIEVED = 3.0  # exceedances of the tail believed in, added to those that were seen
 _LIGHTER = 0.75  # how much of a heavy tail is left in windows of twice the rows
 _MOST_BELIEVED = 2.0  # times the windows: beyond that the tails are not known as well
@@ -35,21 +35,19 @@ def calibrate(
 
     Variances are moderated: each is drawn towards that of its kind, as far as those agree (Smyth,
     "Linear models and empirical Bayes methods", 2004), so that a dozen windows are enough where
-    rows are independent. The limit is set by the windows themselves: each is judged by the others,
-    and where more of them look unusual than should, the tail is taken to be heavier (by the mean
-    excess of -log p, an exponential tail there: Hill, 1975). `shorter` windows, of which there are
-    more, tell what tail to believe in before the few of this size are seen.
+    rows are independent. The limit is set by the windows themselves: each is judged by those that
+    are not near it, and where more of them look unusual than should, the tail is taken to be
+    heavier (by the mean excess of -log p, an exponential tail there: Hill, 1975). `shorter`
+    windows, of which there are more, tell what tail to believe in before the few of this size are
+    seen.
     """
     windows = len(observed.value)
     kinds = Kinds.of(checks)
     prior, belief = _priors(checks, _ratios(kinds, observed), windows)
     norm = _norm(kinds, observed, prior, belief, rows, trained, left_out=False)
     left_out = _norm(kinds, observed, prior, belief, rows, trained, left_out=True)
-    weights = np.array([check.weight for check in checks])
-    apart = _stretched(kinds, observed, windows / (windows - 1))
-    worst = (p_values(kinds, apart, left_out) / weights).min(axis=1)
-    believed = 1 + _LIGHTER * (shorter.tail - 1) if shorter else 1.0
-    tail, limit = _tail(worst, rate * windows / (windows + _CAREFUL), believed)
+    found = p_values(kinds, _apart(kinds, observed), left_out)
+    tail, limit = _limits(checks, found, rate * windows / (windows + _CAREFUL), shorter)
     return Calibration(
         rows=rows,
         windows=windows,
@@ -57,9 +55,30 @@ def calibrate(
         inflation=_kept(norm.inflation),
         centre=_kept(norm.centre),
         deviation=_kept(norm.deviation),
-        tail=tail,
-        limit=limit,
+        tail=_kept(tail),
+        limit=_kept(limit),
     )
+
+
+def _limits(
+    checks: Sequence[Check], found: Floats, rate: float, shorter: Calibration | None
+) -> tuple[Floats, Floats]:
+    """Find the tail and the limit of each kind of check from the p-values that windows had.
+
+    Each kind, and the regions apart, keeps to its own part of the rate: pairs that are seldom tied
+    have tails that would cost all others their power.
+    """
+    weights = np.array([check.weight for check in checks])
+    believed = 1 + _LIGHTER * (np.array(shorter.tail) - 1) if shorter else np.ones(len(checks))
+    tail, limit = np.ones(len(checks)), np.ones(len(checks))
+    families = [(check.kind, check.column == REGIONS) for check in checks]
+    for family in set(families):
+        own = np.array([of == family for of in families])
+        share = float(weights[own].sum())
+        worst = (found[:, own] * share / weights[own]).min(axis=1)
+        tail[own], farthest = _tail(worst, rate * share, float(believed[own][0]))
+        limit[own] = farthest / share
+    return tail, limit
 
 
 def norm_of(calibration: Calibration, trained: int) -> Norm:
@@ -93,10 +112,11 @@ def with_memory(
     )
 
 
-def _stretched(kinds: Kinds, observed: Observed, factor: float) -> Observed:
-    """Stretch means, which were taken from an average that the window is part of."""
+def _apart(kinds: Kinds, observed: Observed) -> Observed:
+    """Take means from the average of the windows that are not near."""
     value = observed.value.copy()
-    value[:, kinds.linear] *= factor
+    linear = np.nan_to_num(value[:, kinds.linear])
+    value[:, kinds.linear] += near(linear) / others(np.ones((len(value), 1)), left_out=True)
     return replace(observed, value=value)
 
 
@@ -130,7 +150,7 @@ def _moderation(variances: Floats, freedom: int) -> tuple[float, float]:
     spare = np.var(logs, ddof=1) - special.polygamma(1, freedom / 2)
     centred = logs - special.digamma(freedom / 2) + np.log(freedom / 2)
     if spare <= 1e-3:
-        return float(np.exp(centred.mean())), _KNOWN
+        return float(np.exp(centred.mean())), KNOWN
     belief = 2 * _inverse_trigamma(float(spare))
     level = centred.mean() + special.digamma(belief / 2) - np.log(belief / 2)
     return float(np.exp(level)), belief
@@ -160,13 +180,14 @@ def _norm(
 ) -> Norm:
     """Estimate what is usual from all windows, or for each of them from the others."""
     ratios = _ratios(kinds, observed)
-    windows = len(ratios) - left_out
-    own = ratios if left_out else 0.0
-    freedom = np.minimum(belief + windows - 1, _KNOWN)
+    windows = others(np.ones((len(ratios), 1)), left_out=left_out)
+    freedom = np.minimum(belief + windows - 1, KNOWN)
     freedom = np.where(kinds.pairs, windows - 1, freedom)
-    inflation = (belief * prior + ratios.sum(axis=0) - own) / (belief + windows - 1)
+    inflation = (belief * prior + others(ratios, left_out=left_out)) / (belief + windows - 1)
     inflation = np.maximum(inflation, 1.0)
     unsure = freedom / stats.chi2.ppf(0.2, freedom)  # shares have no t distribution to say it
+    most = freedom_of(kinds, observed, ratios, inflation, rows, left_out=left_out)
+    freedom = np.minimum(freedom, most)
     inflation = np.where(kinds.missing, np.maximum(inflation * unsure, 1.0), inflation)
     centre, deviation = np.zeros_like(inflation), np.ones_like(inflation)
     if kinds.fit.any():
@@ -179,7 +200,7 @@ def _norm(
         inflation[..., kinds.unseen] = clumps
     return Norm(
         rows=rows,
-        windows=windows,
+        windows=len(ratios) - left_out,
         freedom=np.broadcast_to(freedom, inflation.shape),
         inflation=inflation,
         centre=centre,
@@ -195,10 +216,8 @@ def _fits(
         np.maximum((observed.value * observed.rows)[:, kinds.fit], 1e-6) / inflation[..., kinds.fit]
     )
     logs = np.nan_to_num(logs)
-    count = len(logs)
-    total, squares = logs.sum(axis=0), (logs**2).sum(axis=0)
-    if left_out:
-        total, squares, count = total - logs, squares - logs**2, count - 1
+    total, squares = (others(array, left_out=left_out) for array in (logs, logs**2))
+    count = others(np.ones((len(logs), 1)), left_out=left_out)
     centre = total / count
     deviation = np.sqrt(np.maximum(squares / count - centre**2, 0.0) * count / (count - 1))
     return centre, np.maximum(deviation, 0.1)
@@ -214,7 +233,7 @@ def _unseen(
     """
     alone = np.nan_to_num(observed.value[:, kinds.unseen])
     clumps = np.maximum(1.0, (alone**2).sum(axis=0) / np.maximum(alone.sum(axis=0), 1e-9))
-    known = alone.sum(axis=0) - (alone if left_out else 0.0)
+    known = others(alone, left_out=left_out)
     return (known + clumps) / trained, clumps
 
 

@@ -44,7 +44,7 @@ def add_up(
     certain = np.sign(scores) * np.maximum(0.0, np.abs(scores) - given)
     freedom = np.array(calibration.freedom)
     at_most = freedom / stats.chi2.ppf(_SURE, freedom)  # the variance, with this confidence
-    shrunk = certain / np.sqrt(stretch * calibration.tail * at_most)
+    shrunk = certain / np.sqrt(stretch * np.array(calibration.tail) * at_most)
     ratios = shrunk[:, None] * _SIGNED - _SIGNED**2 / 2
     upwards_only = np.array([check.kind in _ONE_SIDED for check in checks])
     ratios[np.ix_(upwards_only, _SIGNED < 0)] = -np.inf

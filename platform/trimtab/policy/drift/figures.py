@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from trimtab.policy.summaries import Counts, Floats, reference_counts
 from trimtab.records.checks import CheckKind
-from trimtab.records.reference import ColumnSummary
+from trimtab.records.reference import REGIONS, ColumnSummary
 
 from .scoring import coded, polynomials, ranks
 
@@ -75,7 +75,7 @@ def scoring_of(summary: ColumnSummary) -> Scoring:
     return Scoring(
         scores=scores,
         rank=np.append(rank[0], 0.0) if len(rank) else np.empty(0),
-        groups=_groups(masses, ordered=summary.is_numeric),
+        groups=_groups(masses, ordered=summary.is_numeric, own=summary.name == REGIONS),
         expected=expected,
     )
 
@@ -108,7 +108,7 @@ def figures(scoring: Scoring, counts: Counts | Floats, mixes: Floats) -> Figures
     )
 
 
-def _groups(masses: Floats, *, ordered: bool) -> Floats:
+def _groups(masses: Floats, *, ordered: bool, own: bool) -> Floats:
     """Put neighbouring bins, or rare categories, together until each group has some weight."""
     if masses.sum() == 0:
         return np.ones((len(masses), 1))
@@ -118,7 +118,7 @@ def _groups(masses: Floats, *, ordered: bool) -> Floats:
     group = np.minimum((below * _GROUPS).astype(int), _GROUPS - 1)
     group = group[_nearest(shares > 0)]  # a bin without training rows goes with its neighbour
     if not ordered:  # the frequent ones keep their own
-        group = np.minimum(np.arange(len(order)), _GROUPS - 1)
+        group = np.minimum(np.arange(len(order)), len(order) if own else _GROUPS - 1)
     _, of = np.unique(group, return_inverse=True)
     table = np.zeros((len(masses), int(of.max()) + 1))
     table[order, of] = 1.0

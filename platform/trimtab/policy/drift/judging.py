@@ -7,7 +7,7 @@ import numpy as np
 
 from trimtab.policy.distance import distance_of_counts, jensen_shannon
 from trimtab.records.evidence import Evidence
-from trimtab.records.reference import TOGETHER, ColumnSummary, Reference
+from trimtab.records.reference import REGIONS, TOGETHER, ColumnSummary, Reference
 from trimtab.records.schema import ColumnType
 from trimtab.records.sums import ColumnSums, WindowSums
 from trimtab.records.verdicts import Finding, FindingKind, VerdictKind
@@ -19,6 +19,7 @@ from .measuring import Measured, clearest, measure
 _REPEATED = 0.2
 """More rows than this, above what training windows had, that repeat another are broken data."""
 _FEW = 30  # rows with a value, without which a column cannot be judged
+_NAMED = 4  # columns of a note
 REPEATED = "(rows)"
 """The name of the finding on rows that came more than once."""
 
@@ -65,7 +66,7 @@ def judge(
     ]
     if not any(finding.kind is FindingKind.BROKEN for finding in found):
         found += _repeats(reference, sums)  # rows that lack a column look alike
-    found += _together(measured)
+    found += [*_together(measured), *_regions(reference, sums, measured)]
     found = [replace(f, sensitivity=(sensitivity or {}).get(f.column, 1.0)) for f in found]
     kind = kind_of(found)
     is_clean = kind is not VerdictKind.BROKEN_DATA
@@ -79,7 +80,9 @@ def _without_the_unlisted(
 
     The reference of a column with very many categories lists the frequent ones only.
     """
-    summaries = {s.name: s for s in reference.columns if s.name not in withheld}
+    summaries = {s.name: s for s in reference.summaries if s.name not in withheld}
+    if reference.regions is not None and not withheld.keys().isdisjoint(reference.regions.columns):
+        del summaries[REGIONS]
     columns = {name: c for name, c in sums.columns.items() if name in summaries}
     for name, column in columns.items():
         summary = summaries[name]
@@ -101,7 +104,11 @@ def kind_of(found: Sequence[Finding]) -> VerdictKind:
 
 def _told_of(reference: Reference) -> list[str]:
     together = any(check.other for check in reference.checks)
-    return [*(summary.name for summary in reference.columns), *([TOGETHER] if together else [])]
+    return [
+        *(summary.name for summary in reference.columns),
+        *([TOGETHER] if together else []),
+        *([REGIONS] if reference.regions else []),
+    ]
 
 
 def _too_few(reference: Reference, name: str, sums: WindowSums) -> Finding:
@@ -123,7 +130,7 @@ def _finding(
         kind=kind,
         importance=reference.importance.get(name, 0.0),
         rows=column.rows - column.missing if column else 0,
-        missing=column.share(column.missing) if column else float(name != TOGETHER),
+        missing=column.share(column.missing) if column else float(name not in (TOGETHER, REGIONS)),
         unseen=column.share(column.unseen) if column else 0.0,
         note=note,
     )
@@ -195,6 +202,22 @@ def _together(measured: Measured) -> list[Finding]:
         return [finding]
     pair = measured.checks[most]
     note = f"{pair.column} and {pair.other}: {finding.words}"
+    return [replace(finding, kind=FindingKind.DRIFTED, note=note)]
+
+
+def _regions(reference: Reference, sums: WindowSums, measured: Measured) -> list[Finding]:
+    """Say whether rows lie elsewhere among the regions, with the inputs that tell those apart."""
+    column = sums.columns.get(REGIONS)
+    if reference.regions is None or column is None:
+        return []
+    at = [i for i, check in enumerate(measured.checks) if check.column == REGIONS]
+    distance = distance_of_counts(reference.regions.summary, np.array(column.counts))
+    finding, moved = clearest(_finding(reference, REGIONS, sums), at, measured, distance)
+    finding = replace(finding, distance=distance)
+    if not moved:
+        return [finding]
+    told = ", ".join(reference.regions.columns[:_NAMED])
+    note = f"rows lie elsewhere among regions of {told}: {finding.words}"
     return [replace(finding, kind=FindingKind.DRIFTED, note=note)]
 
 

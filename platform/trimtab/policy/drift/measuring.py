@@ -63,7 +63,7 @@ def measure(
 ) -> tuple[Measured, Evidence]:
     """Work out every check of a window, and the evidence that it adds to."""
     checks = reference.checks
-    scorings = {summary.name: scoring_of(summary) for summary in reference.columns}
+    scorings = {summary.name: scoring_of(summary) for summary in reference.summaries}
     counted = _as_counted(checks, sums)
     observed = observe(checks, scorings, counted)
     calibration = reference.calibration_at(sums.rows)
@@ -85,7 +85,7 @@ def measure(
         checks=checks,
         rows=observed.rows[0],
         found=found[0],
-        limits=calibration.limit * shares,
+        limits=np.array(calibration.limit) * shares,
         lasting=p_values_of(carried_on),
         lasting_limits=lasting_limits,
         effects=_effects(kinds, observed, checks),
@@ -121,6 +121,7 @@ def _as_counted(checks: tuple[Check, ...], sums: WindowSums) -> Counted:
         unseen={name: np.array([float(c.unseen)]) for name, c in sums.columns.items()},
         mixes=seasons / max(1, sums.rows),
         products=products[None, :],
+        squares=np.zeros((1, len(pairs))),
         rows=np.array([float(sums.rows)]),
     )
 

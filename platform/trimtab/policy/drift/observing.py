@@ -21,6 +21,8 @@ class Observed:
     """Rows that the value rests on."""
     usual: Floats
     """The share of missing values that is expected; 0 for other checks."""
+    carried: Floats
+    """What each window adds to the variance that the check has from row to row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +37,8 @@ class Counted:
     """The share of each season in each window (windows by seasons)."""
     products: Floats
     """Sums of the products of two columns' scores (windows by pairs)."""
+    squares: Floats
+    """Sums of their squares; only asked for where windows tell how checks vary."""
     rows: Floats
 
 
@@ -42,6 +46,7 @@ def observe(checks: Sequence[Check], scorings: Mapping[str, Scoring], counted: C
     """Work out every check of every window; a column that was not counted gives NaN."""
     shape = (len(counted.rows), len(checks))
     value, rows, usual = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape)
+    carried = np.ones(shape)
     shown = {
         name: figures(scorings[name], counts, counted.mixes)
         for name, counts in counted.columns.items()
@@ -52,13 +57,19 @@ def observe(checks: Sequence[Check], scorings: Mapping[str, Scoring], counted: C
             if check.column in shown and check.other in shown:
                 value[:, at] = counted.products[:, pair] / np.maximum(counted.rows, 1.0)
                 rows[:, at] = counted.rows
+                carried[:, at] = counted.squares[:, pair]
             pair += 1
         elif check.column in shown:
             of = shown[check.column]
             value[:, at], rows[:, at] = _one(check, scorings[check.column], of, counted.unseen)
             if check.kind is CheckKind.MISSING:
                 usual[:, at] = of.usual
-    return Observed(value=value, rows=rows, usual=usual)
+            if check.kind in scorings[check.column].linear:
+                scores = scorings[check.column].scores[
+                    scorings[check.column].linear.index(check.kind)
+                ]
+                carried[:, at] = counted.columns[check.column][:, :-1] @ scores**2
+    return Observed(value=value, rows=rows, usual=usual, carried=carried)
 
 
 def _one(

@@ -101,11 +101,13 @@ def counted(trained: Trained, blocks: Blocks, checks: Sequence[Check]) -> Counte
         columns[column.summary.name] = _tally(blocks, column.codes, count, bins)
         unseen[column.summary.name] = _alone(column, blocks, columns[column.summary.name])
     seasons = _tally(blocks, trained.seasons, count, trained.season_count)
+    products, squares = _products(trained, blocks, checks, rows)
     return Counted(
         columns=columns,
         unseen=unseen,
         mixes=seasons / np.maximum(rows, 1.0)[:, None],
-        products=_products(trained, blocks, checks, rows),
+        products=products,
+        squares=squares,
         rows=rows,
     )
 
@@ -140,21 +142,24 @@ def _alone(column: TrainedColumn, blocks: Blocks, counts: Floats) -> Floats:
     return found
 
 
-def _products(trained: Trained, blocks: Blocks, checks: Sequence[Check], rows: Floats) -> Floats:
-    """Sum the standardised products of pairs, window by window."""
+def _products(
+    trained: Trained, blocks: Blocks, checks: Sequence[Check], rows: Floats
+) -> tuple[Floats, Floats]:
+    """Sum the standardised products of pairs, and their squares, window by window."""
     pairs = [check for check in checks if check.kind is CheckKind.CORRELATION]
     if not pairs:
-        return np.zeros((len(rows), 0))
+        return np.zeros((len(rows), 0)), np.zeros((len(rows), 0))
     at = {name: i for i, name in enumerate(trained.scores)}
     table = np.column_stack(list(trained.scores.values()))
     left = np.array([at[check.column] for check in pairs])
     right = np.array([at[check.other] for check in pairs])
     order = np.argsort(blocks, kind="stable")
     ends = np.searchsorted(blocks[order], np.arange(len(rows) + 1))
-    sums = np.empty((len(rows), len(pairs)))
+    sums, squares = np.empty((2, len(rows), len(pairs)))
     for window in range(len(rows)):
         part = table[order[ends[window] : ends[window + 1]]]
         sums[window] = (part.T @ part)[left, right]
+        squares[window] = (part.T**2 @ part**2)[left, right]
     expected = np.array([check.expected for check in pairs])
     scale = np.array([check.scale for check in pairs])
-    return np.asarray((sums - rows[:, None] * expected) / scale)
+    return np.asarray((sums - rows[:, None] * expected) / scale), squares / scale**2

@@ -7,11 +7,20 @@ from datetime import timedelta
 import numpy as np
 
 from trimtab.policy.summaries import Floats, Numbers, Readings, reference_counts, size, summarise
-from trimtab.records.reference import OUTPUT, ColumnSummary, Reference, Season
+from trimtab.records.reference import (
+    OUTPUT,
+    OUTPUTS,
+    REGIONS,
+    ColumnSummary,
+    Reference,
+    Regions,
+    Season,
+)
 
 from .adding import hashes
 from .asking import ask, together
 from .figures import scoring_of
+from .regions import grow, place
 from .seasons import PARTS, find, parts
 from .stretches import Trained, TrainedColumn, by_rows
 
@@ -25,17 +34,28 @@ def train_reference(
     rate: float,
     min_rows: int,
     calendars: Set[str] = frozenset(),
+    losses: Floats | None = None,
+    hidden: Set[str] = frozenset(),
 ) -> Reference:
     """Summarise the columns, find their season and calibrate the checks.
 
     `readings` are the inputs and the output of the training rows in their order in time; `rate`
     is that of false alarms in one window. `calendars` are moments that cannot be read as ages.
+    `losses` are those of the rows, by models that had not seen them, NaN where they are not known:
+    regions of the inputs are told apart by them, without the columns that are `hidden` from the
+    monitor.
     """
     columns = [replace(c, is_calendar=c.summary.name in calendars) for c in _columns(readings)]
     rows = len(columns[0].codes)
+    regions = _regions(columns, losses, {*calendars, *hidden}) if losses is not None else None
+    if regions is not None:
+        codes = {column.summary.name: column.codes for column in columns}
+        where = place(regions.splits, codes, rows).astype(np.int16)
+        columns.append(TrainedColumn(summary=regions.summary, codes=where, values=None))
     scores = _scores(columns)
     season, following = find(seconds, scores, window.total_seconds())
-    chosen = set(together([column.summary for column in columns], importance))
+    single = [column.summary for column in columns if column.summary.name != REGIONS]
+    chosen = set(together(single, importance))
     trained = Trained(
         columns=[
             _in_season(c, season, seconds) if c.summary.name in following else c for c in columns
@@ -47,9 +67,11 @@ def train_reference(
     checks, calibrations = ask(
         trained, seconds, importance, window=window, rate=rate, min_rows=min_rows
     )
+    summaries = {column.summary.name: column.summary for column in trained.columns}
+    told = summaries.pop(REGIONS, None)
     return Reference(
         rows=rows,
-        columns=tuple(column.summary for column in trained.columns),
+        columns=tuple(summaries.values()),
         checks=checks,
         calibrations=calibrations,
         rows_needed=min_rows,
@@ -59,7 +81,14 @@ def train_reference(
         ages=seconds is not None,
         repeated=_repeated(readings, rows, min_rows),
         importance=importance,
+        regions=replace(regions, summary=told) if regions and told else None,
     )
+
+
+def _regions(columns: list[TrainedColumn], losses: Floats, left_out: Set[str]) -> Regions | None:
+    left_out = {*left_out, *OUTPUTS}
+    inputs = [column for column in columns if column.summary.name not in left_out]
+    return grow({c.summary.name: (c.codes, c.summary) for c in inputs}, losses)
 
 
 def _columns(readings: Mapping[str, Readings]) -> list[TrainedColumn]:
