@@ -21,8 +21,8 @@ def choose(losses: Mapping[str, Floats], rows: Floats = ROWS) -> Preference:
 
 
 def weeks(mean: float, *, seed: int = 0, spread: float = 0.02) -> Floats:
-    noise: Floats = np.random.default_rng(seed).normal(size=WEEKS)
-    return (mean + spread * noise) * ROWS
+    noise = np.random.default_rng(seed).normal(size=WEEKS)
+    return np.asarray((mean + spread * noise) * ROWS)
 
 
 def test_the_lowest_loss_is_taken_and_a_clear_gain_is_sure() -> None:
