@@ -119,7 +119,7 @@ def _default(field: FieldInfo) -> str:
         case bool() as flag:
             return f"`{str(flag).lower()}`"
         case tuple() as values:
-            return f"`{list(values)}`".replace("'", '"')
+            return f"`{list(map(str, values))}`".replace("'", '"')
         case int() | float() as number:
             return f"`{number}`"
         case other:

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import uuid4
 
-from trimtab.policy.incidents import FAR_BACK, News, Step, next_steps, trigger_of
+from trimtab.policy.asking import next_request
+from trimtab.policy.incidents import FAR_BACK, News, Step, next_steps
+from trimtab.policy.known import read_known
 from trimtab.policy.situations import evidence, situations
 from trimtab.ports import Stores
 from trimtab.records.incidents import Incident
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.requests import RetrainRequest
 from trimtab.records.verdicts import Verdict
-from trimtab.settings import ModelSettings, MonitorSettings
+from trimtab.settings import ModelSettings, MonitorSettings, rules_of
 
 from .messages import alert_of, ended_alert
 
@@ -29,8 +32,8 @@ def conclude(
     """Write the verdicts of one window and all that follows from them; the champion's are first.
 
     `measured_again` are verdicts on earlier windows for which labels have come since; `link` is
-    where people look. Doing it again for the same window changes nothing but the ledger: ids and
-    alert keys come from the window.
+    where people look. Doing it again for the same window changes nothing but the ledger: incidents
+    and alert keys come from the window, and what was asked for is open or was answered.
     """
     for event, judged in (("window measured", measured_again), ("window judged", verdicts)):
         for verdict in judged:
@@ -48,7 +51,7 @@ def conclude(
     steps = next_steps(recent, known, champion, k=monitor.k, n=monitor.n, now=now)
     _write(stores, steps, now)
     is_current = champion.version == newest.version
-    request = _ask(stores, settings, recent, now) if is_current else None
+    request = _ask(stores, settings, newest.model, now) if is_current else None
     _tell(stores, steps, newest, request, link=link, now=now)
 
 
@@ -105,32 +108,15 @@ def _tell(
 
 
 def _ask(
-    stores: Stores, settings: ModelSettings, recent: Sequence[Verdict], now: datetime
+    stores: Stores, settings: ModelSettings, model: str, now: datetime
 ) -> RetrainRequest | None:
-    """Ask for a new version, if an incident gives reason to and the user lets it."""
-    newest = recent[0]
-    asking = trigger_of(recent, stores.incidents.active(newest.model))
-    if asking is None or not settings.retrain.allows(asking[0]):
+    """Ask for a new version, if what is known by now gives reason to and the user lets it."""
+    known = read_known(stores, model, n=settings.monitor.n, now=now)
+    request = next_request(known, rules_of(settings.retrain), id=uuid4().hex, asked_by=ACTOR)
+    if request is None or not stores.requests.ask(request):
         return None
-    trigger, incident = asking
-    showing = next(v for v in recent if incident.situation in situations(v))
-    request = RetrainRequest(
-        id=_request_id(incident, newest),
-        model=newest.model,
-        trigger=trigger,
-        asked_by=ACTOR,
-        asked_at=now,
-        incident=incident.id,
-        reasons=(f"{trigger} in {showing.window}", *evidence(incident.situation, showing)),
-    )
-    if not stores.requests.ask(request):
-        return None
-    _record(stores, "retrain requested", newest.model, request.id, request.reasons, now)
+    _record(stores, "retrain requested", model, request.id, request.reasons, now)
     return request
-
-
-def _request_id(incident: Incident, newest: Verdict) -> str:
-    return f"{newest.model}-{newest.window.end:%Y%m%dT%H%M}-{incident.situation}"
 
 
 def _shown(verdict: Verdict) -> list[str]:

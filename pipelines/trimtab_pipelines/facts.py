@@ -1,55 +1,29 @@
 """Gathering what is known when a new version is asked for."""
 
+from dataclasses import replace
+from datetime import datetime
+
 import pandas as pd
 
-from trimtab.policy.retrain import RetrainFacts, RetrainRules, losses_in_row, trainings_of
-from trimtab.ports import Clock, Database
-from trimtab.records.incidents import Situation
-from trimtab.records.requests import RetrainRequest, Trigger
+from trimtab.policy.asking import facts_of
+from trimtab.policy.known import read_known
+from trimtab.policy.retrain import RetrainFacts
+from trimtab.ports import Database
+from trimtab.records.requests import RetrainRequest
 from trimtab.records.versions import ModelVersion
-from trimtab.settings import ModelSettings, RetrainSettings
+from trimtab.settings import ModelSettings
 
 TRAINED_ROWS_TAG = "trimtab.trained_rows"
 """How many rows, the oldest, a version was trained on: the split where there is no time column."""
 
 
-_FAR_BACK = 500  # requests, those that were declined included; a budget looks back over months
-
-
-def rules_of(settings: RetrainSettings) -> RetrainRules:
-    """Put the user's settings as rules."""
-    return RetrainRules(
-        triggers=frozenset(trigger for trigger in Trigger if settings.allows(trigger)),
-        cooldown=settings.cooldown,
-        budget=settings.budget,
-        min_new_rows=settings.min_new_rows,
-        give_up_after=settings.give_up_after,
-    )
-
-
 def gather(
-    database: Database, clock: Clock, request: RetrainRequest, new_rows: int | None
+    database: Database, settings: ModelSettings, request: RetrainRequest, now: datetime
 ) -> RetrainFacts:
-    """Read what the stores know about a request's model."""
+    """Read what the stores know about a request's model; rows are counted elsewhere."""
     with database.transaction() as stores:
-        recent = stores.requests.recent(request.model, limit=_FAR_BACK)
-        champion = stores.promotions.current(request.model)
-        active = stores.incidents.active(request.model)
-    requests = [other for other in recent if other.id != request.id]
-    return RetrainFacts(
-        trigger=request.trigger,
-        now=clock.now(),
-        new_rows=new_rows,
-        trainings=trainings_of(requests),
-        losses_in_row=losses_in_row(requests, champion.at if champion else None),
-        in_flight=sum(r.state.is_open for r in requests),
-        broken_data=tuple(
-            line
-            for incident in active
-            if incident.situation is Situation.BROKEN_DATA
-            for line in incident.evidence or (f"incident {incident.id}",)
-        ),
-    )
+        known = read_known(stores, request.model, n=settings.monitor.n, now=now)
+    return facts_of(replace(known, count=None), request.trigger, request)
 
 
 def unseen(settings: ModelSettings, rows: pd.DataFrame, *versions: ModelVersion) -> pd.DataFrame:

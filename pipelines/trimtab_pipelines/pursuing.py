@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pandas as pd
@@ -19,13 +19,14 @@ from trimtab.ports import Stores
 from trimtab.records.requests import RequestState, RetrainRequest
 from trimtab.records.urls import without_userinfo
 from trimtab.records.versions import Alias, ModelVersion
+from trimtab.settings import rules_of
 
 from .bench import Bench
 from .contest import Contest, find_version, try_out
 from .ending import MOST_ATTEMPTS, end_request
 from .errors import DataRefusedError, NoCandidateError
 from .events import Event, entry
-from .facts import gather, rules_of, unseen
+from .facts import gather, unseen
 from .promotion import promote
 
 log = logging.getLogger(__name__)
@@ -108,8 +109,9 @@ class Pursuit:
 
     def _decide(self, new_rows: int | None) -> Decision:
         settings = self.bench.settings.model(self.request.model)
-        facts = gather(self.bench.database, self.bench.clock, self.request, new_rows)
-        return decide(facts, rules_of(settings.retrain))
+        now = self.bench.clock.now()
+        facts = gather(self.bench.database, settings, self.request, now)
+        return decide(replace(facts, new_rows=new_rows), rules_of(settings.retrain))
 
     def _new(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Give the rows that the champion has not seen."""

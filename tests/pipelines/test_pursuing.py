@@ -124,7 +124,7 @@ def test_drift_soon_after_a_training_is_declined_and_a_person_is_not(loop: Loop)
     pursue(loop, loop.ask(Trigger.MANUAL, id="r3"))
 
     assert loop.state("r2") is RequestState.DECLINED
-    assert "the cool-down is 3d" in loop.request("r2").reasons[0]
+    assert "the cool-down of 3d ends" in loop.request("r2").reasons[0]
     assert loop.state("r3") is RequestState.REJECTED
 
 

@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from trimtab.policy.incidents import News, next_steps, trigger_of
+from trimtab.policy.incidents import News, goes_on, next_steps
 from trimtab.policy.situations import evidence, situations
 from trimtab.records.incidents import Incident, IncidentState, Situation
 from trimtab.records.promotions import Promotion
 from trimtab.records.quality import Quality
-from trimtab.records.requests import Trigger
 from trimtab.records.verdicts import Finding, FindingKind, Verdict, VerdictKind
 from trimtab.records.windows import Window
 
@@ -152,28 +151,6 @@ def test_judging_a_window_again_opens_the_same_incident() -> None:
     assert first == second
 
 
-@pytest.mark.parametrize(
-    ("newest", "active", "trigger"),
-    [
-        (verdict(DRIFT), [Situation.DRIFT], Trigger.DRIFT),
-        (verdict(DRIFT), [], None),
-        (verdict(STABLE), [Situation.DRIFT], None),
-        (verdict(DRIFT), [Situation.DRIFT, Situation.BROKEN_DATA], None),
-        (verdict(BROKEN), [Situation.DRIFT], None),
-        (verdict(BROKEN), [Situation.BROKEN_DATA], None),
-        (verdict(STABLE, loss=0.9), [Situation.QUALITY], Trigger.QUALITY),
-        (verdict(DRIFT, loss=0.9), [Situation.QUALITY, Situation.DRIFT], Trigger.QUALITY),
-        (verdict(BROKEN, loss=0.9), [Situation.QUALITY], None),
-    ],
-)
-def test_only_what_lasts_and_is_not_broken_asks_for_a_new_version(
-    newest: Verdict, active: list[Situation], trigger: Trigger | None
-) -> None:
-    asking = trigger_of([newest], [incident(situation) for situation in active])
-
-    assert (asking[0] if asking else None) == trigger
-
-
 def test_quality_is_told_by_the_newest_windows_that_have_labels() -> None:
     unlabelled = [verdict(STABLE, week=week) for week in (5, 4, 3)]
     worse = [verdict(STABLE, week=week, loss=0.9) for week in (2, 1)]
@@ -181,9 +158,7 @@ def test_quality_is_told_by_the_newest_windows_that_have_labels() -> None:
 
     assert opened(unlabelled + worse) == {Situation.QUALITY}
     assert resolutions(unlabelled + worse, lost) == []
-    asking = trigger_of(unlabelled + worse, [lost])
-    assert asking is not None
-    assert asking[0] is Trigger.QUALITY
+    assert goes_on(unlabelled + worse, Situation.QUALITY)
 
 
 def test_evidence_names_columns_what_they_show_and_what_is_left_out() -> None:

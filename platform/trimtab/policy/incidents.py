@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from trimtab.records.incidents import Incident, IncidentState, Severity, Situation
 from trimtab.records.promotions import Promotion
-from trimtab.records.requests import Trigger
 from trimtab.records.verdicts import Verdict
 
 from .situations import evidence, observe, situations, tells_of
@@ -98,29 +97,8 @@ def next_steps(
     return tuple(steps)
 
 
-def trigger_of(
-    verdicts: Sequence[Verdict], active: Sequence[Incident]
-) -> tuple[Trigger, Incident] | None:
-    """Tell whether to ask for a new version, and why: what is active and still goes on.
-
-    `verdicts` are of the champion, newest first. Broken data never asks, and while it lasts
-    nothing else does: a model trained on it would learn the fault. Loss of quality is the better
-    reason where both are there.
-    """
-    by_situation = {incident.situation: incident for incident in active}
-    if Situation.BROKEN_DATA in by_situation or _goes_on(verdicts, Situation.BROKEN_DATA):
-        return None
-    for situation, trigger in (
-        (Situation.QUALITY, Trigger.QUALITY),
-        (Situation.DRIFT, Trigger.DRIFT),
-    ):
-        if situation in by_situation and _goes_on(verdicts, situation):
-            return trigger, by_situation[situation]
-    return None
-
-
-def _goes_on(verdicts: Sequence[Verdict], situation: Situation) -> bool:
-    """Tell whether the newest window that tells of a situation shows it."""
+def goes_on(verdicts: Sequence[Verdict], situation: Situation) -> bool:
+    """Tell whether the newest window that tells of a situation shows it (newest first)."""
     telling = (verdict for verdict in verdicts if tells_of(verdict, situation))
     newest = next(telling, None)
     return newest is not None and situation in situations(newest)

@@ -12,6 +12,7 @@ from trimtab.records.keys import ApiKey
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RetrainRequest
+from trimtab.records.row_counts import RowCount
 from trimtab.records.sums import Stretch
 from trimtab.records.tallies import Evidence
 from trimtab.records.trials import Trial
@@ -81,6 +82,18 @@ class RetrainRequests(Protocol):
 
     def recent(self, model: str, *, limit: int = 50) -> Sequence[RetrainRequest]:
         """List requests, newest first, open ones included."""
+        ...
+
+
+class RowCounts(Protocol):
+    """How many labelled rows each model's champion has not seen; the newest count counts."""
+
+    def put(self, count: RowCount) -> None:
+        """Write a count in place of the one before."""
+        ...
+
+    def get(self, model: str) -> RowCount | None:
+        """Read it; None where nobody has counted yet."""
         ...
 
 
@@ -271,6 +284,11 @@ class Stores(Protocol):
     @property
     def requests(self) -> RetrainRequests:
         """Who asked for a new version."""
+        ...
+
+    @property
+    def row_counts(self) -> RowCounts:
+        """What there is to learn from."""
         ...
 
     @property

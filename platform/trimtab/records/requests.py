@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from .previews import Preview
+
 
 class RequestState(StrEnum):
     """Where a request is in its life."""
@@ -31,7 +33,28 @@ class Trigger(StrEnum):
     FIRST = "first version"
     DRIFT = "drift"
     QUALITY = "quality"
+    """Measured by labels."""
+    ESTIMATE = "estimated quality"
+    SCHEDULE = "schedule"
+    LABELS = "new labels"
     MANUAL = "by hand"
+
+
+class Obstacle(StrEnum):
+    """What stands in the way of a training."""
+
+    POLICY = "policy"
+    """The settings do not let this trigger ask."""
+    BROKEN_DATA = "broken data"
+    OPEN = "open request"
+    COOLDOWN = "cool-down"
+    BUDGET = "budget"
+    ROWS = "too few new labelled rows"
+    CLASSES = "unknown classes"
+    PREVIEW = "no gain predicted"
+    GIVEN_UP = "a person is asked"
+    DATA = "data refused"
+    """Nothing can be trained on the source as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +73,15 @@ class RetrainRequest:
     version: str | None = None
     """The challenger that came of it."""
     finished_at: datetime | None = None
+    cause: str = ""
+    """What the trigger goes by, so that one cause is declined once: `drift incident ID`."""
+    obstacles: tuple[Obstacle, ...] = ()
+    """What stood in the way, where it was declined."""
+    not_before: datetime | None = None
+    """Before this moment it would be declined again; None where no moment is known."""
+    new_rows: int | None = None
+    """Labelled rows that the champion had not seen, when they were counted last."""
+    preview: Preview | None = None
+    """What a cheap fit predicted, where there was one."""
+    override: str | None = None
+    """Why a person has it trained although the data is broken; the winner then waits for them."""

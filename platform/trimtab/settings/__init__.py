@@ -18,6 +18,7 @@ from .project import (
     ServeSettings,
     TrainSettings,
 )
+from .rules import rules_of
 
 __all__ = [
     "FILE",
@@ -39,4 +40,5 @@ __all__ = [
     "TrainSettings",
     "is_loopback",
     "load",
+    "rules_of",
 ]

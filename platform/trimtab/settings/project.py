@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StringConstraints,
     field_validator,
     model_validator,
@@ -15,8 +17,8 @@ from pydantic import (
 
 from trimtab.records.contracts import Task
 from trimtab.records.devices import WantedDevice
-from trimtab.records.durations import Duration, Rate, RateSetting
-from trimtab.records.requests import Trigger
+from trimtab.records.durations import Duration, Rate, RateSetting, format_duration
+from trimtab.records.triggers import AllOf, Cause
 
 from .hosts import is_loopback
 
@@ -111,25 +113,51 @@ class MonitorSettings(Section):
         return self
 
 
-class RetrainSettings(Section):
-    """When a new version may be asked for."""
+AskWhen = Annotated[AllOf, BeforeValidator(AllOf.parse), PlainSerializer(str, return_type=str)]
 
-    on: tuple[Literal["drift", "quality"], ...] = ("drift", "quality")
-    """What may ask; broken data never does."""
+
+class RetrainSettings(Section):
+    """When a new version may be asked for, and when it is trained. A person may always ask."""
+
+    on: tuple[AskWhen, ...] = (AllOf.parse("drift"), AllOf.parse("quality"))
+    """What asks for a new version; any entry is enough, and `and` within one joins conditions:
+    `["quality", "drift and 1000 new labels", "every 30d"]`. There are `drift`, `quality`,
+    `measured quality`, `estimated quality`, `every 30d` (since the last training or promotion) and
+    `1000 new labels`. Broken data never asks."""
     cooldown: Duration = timedelta(days=3)
-    """Shortest time between two trainings of one model."""
+    """Shortest time between two trainings of one model, and between two previews that say no."""
     budget: RateSetting = Rate.parse("4 per month")
     """How many trainings there may be."""
     min_new_rows: Annotated[int, Field(ge=1)] = 500
     """Labelled rows that the champion has not seen."""
+    completeness: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    """Rows are used when they are so old that this share of their labels has come, as far as it is
+    known how late labels come: the labels that come first are not like the others. 0 uses every
+    labelled row."""
+    preview: bool = True
+    """Before a training is paid for, a cheap fit on few rows must predict a gain. A person is shown
+    what it predicts, and not stopped."""
     give_up_after: Annotated[int, Field(ge=1)] = 5
     """After this many losing challengers in a row a person is asked instead."""
     approval: Literal["automatic", "manual"] = "automatic"
     """`manual`: a winner waits for `trimtab promote`."""
 
-    def allows(self, trigger: Trigger) -> bool:
-        """Tell whether this trigger may ask; a person and a missing champion always may."""
-        return trigger in (Trigger.MANUAL, Trigger.FIRST) or trigger.value in self.on
+    @field_validator("on", mode="before")
+    @classmethod
+    def _is_list(cls, on: object) -> object:
+        if isinstance(on, str):
+            raise ValueError(f'write a list: on = ["{on}"]')
+        return on
+
+    @model_validator(mode="after")
+    def _can_be(self) -> "RetrainSettings":
+        for every in (c.every for entry in self.on for c in entry.conditions if c.every):
+            if every < self.cooldown:
+                raise ValueError(
+                    f"on: every {format_duration(every)} would always wait for the cooldown of "
+                    f"{format_duration(self.cooldown)}; make that shorter"
+                )
+        return self
 
 
 class ServeSettings(Section):
@@ -240,6 +268,9 @@ class ModelSettings(Section):
             raise ValueError(f"target: {self.task} {wrong}")
         if self.target is not None and self.target in (self.time, self.key, *self.exclude):
             raise ValueError(f"target: {self.target!r} is also named as time, key or excluded")
+        asks = [c.cause for entry in self.retrain.on for c in entry.conditions]
+        if not self.task.has_labels and Cause.LABELS in asks:
+            raise ValueError(f"retrain.on: {self.task} has no labels that could be new")
         if self.time is not None and self.time == self.key:
             raise ValueError(f"key: {self.key!r} is also named as time; a key is one row's alone")
         if self.source.startswith("sql:") and self.source_url is None:

@@ -19,7 +19,7 @@ from .labels import SqlLabels
 from .ledger import SqlLedger, SqlPromotions
 from .migrating import migrate
 from .outbox import SqlEndpoints, SqlOutbox
-from .requests import SqlRetrainRequests
+from .requests import SqlRetrainRequests, SqlRowCounts
 from .sums import SqlSums
 from .trials import SqlTrials
 from .watching import SqlFalseMarks, SqlIncidents, SqlVerdicts
@@ -39,6 +39,7 @@ class SqlStores:
     ledger: SqlLedger
     promotions: SqlPromotions
     requests: SqlRetrainRequests
+    row_counts: SqlRowCounts
     incidents: SqlIncidents
     false_marks: SqlFalseMarks
     verdicts: SqlVerdicts
@@ -58,6 +59,7 @@ class SqlStores:
             ledger=SqlLedger(session),
             promotions=SqlPromotions(session),
             requests=SqlRetrainRequests(session),
+            row_counts=SqlRowCounts(session),
             incidents=SqlIncidents(session),
             false_marks=SqlFalseMarks(session),
             verdicts=SqlVerdicts(session),

@@ -1,4 +1,4 @@
-"""Retrain requests and their leases."""
+"""Retrain requests and their leases, and what there is to learn from."""
 
 import time
 from collections.abc import Sequence
@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from trimtab.errors import LeaseLostError
 from trimtab.records.requests import RequestState, RetrainRequest
+from trimtab.records.row_counts import RowCount
 
 from .rows import as_record, as_values
-from .tables import RequestRow
+from .tables import RequestRow, RowCountRow
 
 _OPEN = [state for state in RequestState if state.is_open]
 
@@ -93,3 +94,20 @@ class SqlRetrainRequests:
             .limit(limit)
         )
         return [as_record(RetrainRequest, row) for row in self._session.scalars(query)]
+
+
+class SqlRowCounts:
+    """The newest count of each model."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put(self, count: RowCount) -> None:
+        """Write a count in place of the one before."""
+        self._session.merge(RowCountRow(**as_values(count)))
+        self._session.flush()
+
+    def get(self, model: str) -> RowCount | None:
+        """Read it; None where nobody has counted yet."""
+        row = self._session.get(RowCountRow, model)
+        return None if row is None else as_record(RowCount, row)

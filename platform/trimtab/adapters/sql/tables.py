@@ -7,6 +7,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from trimtab.records.incidents import Incident, Observation
 from trimtab.records.keys import KeyScope
+from trimtab.records.previews import Preview
+from trimtab.records.requests import Obstacle
+from trimtab.records.row_counts import Arrival
 from trimtab.records.sums import WindowSums
 from trimtab.records.tallies import Evidence
 from trimtab.records.verdicts import Verdict
@@ -79,8 +82,26 @@ class RequestRow(Table):
     reasons: Mapped[tuple[str, ...]] = mapped_column(Document(_REASONS))
     version: Mapped[str | None] = mapped_column(_NAME)
     finished_at: Mapped[datetime | None]
+    cause: Mapped[str]
+    obstacles: Mapped[tuple[Obstacle, ...]] = mapped_column(Document(tuple[Obstacle, ...]))
+    not_before: Mapped[datetime | None]
+    new_rows: Mapped[int | None]
+    preview: Mapped[Preview | None] = mapped_column(Document(Preview))
+    override: Mapped[str | None]
     holder: Mapped[str | None]
     lease_until: Mapped[float | None] = mapped_column(Float)  # POSIX seconds, the system's clock
+
+
+class RowCountRow(Table):
+    """The newest count of labelled rows that a champion has not seen."""
+
+    __tablename__ = "row_counts"
+
+    model: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer)
+    counted_at: Mapped[datetime]
+    new_rows: Mapped[int]
+    arrival: Mapped[Arrival | None] = mapped_column(Document(Arrival))
 
 
 class IncidentRow(Table):

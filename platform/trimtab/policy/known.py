@@ -1,0 +1,32 @@
+"""Reading what the stores know of a model, as `asking` takes it."""
+
+from datetime import datetime
+
+from trimtab.ports.stores import Stores
+
+from .asking import Known
+from .incidents import FAR_BACK
+
+_REQUESTS = 500
+"""Those that were declined included; a budget looks back over months."""
+
+
+def read_known(stores: Stores, model: str, *, n: int, now: datetime) -> Known:
+    """Read it in the caller's transaction; `n` is that of the k of n windows.
+
+    Verdicts are long, and tell only what an incident is about: they are read where there is one.
+    """
+    champion, incidents = stores.promotions.current(model), stores.incidents.active(model)
+    return Known(
+        model=model,
+        now=now,
+        champion=champion,
+        requests=stores.requests.recent(model, limit=_REQUESTS),
+        incidents=incidents,
+        verdicts=(
+            stores.verdicts.recent(model, champion.version, limit=FAR_BACK * n)
+            if champion and incidents
+            else ()
+        ),
+        count=stores.row_counts.get(model),
+    )
