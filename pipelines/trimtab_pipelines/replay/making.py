@@ -10,7 +10,6 @@ from mlflow.models import Model
 
 from trimtab.errors import TrimtabError
 from trimtab.records.requests import RequestState
-from trimtab.records.versions import ModelVersion
 from trimtab_pipelines.check import check
 from trimtab_pipelines.errors import DataRefusedError, NoCandidateError
 from trimtab_pipelines.fitting import fit_candidates
@@ -29,13 +28,19 @@ class Made:
 
     moment: datetime
     cpu_seconds: float
-    version: ModelVersion | None = None
+    trained_until: datetime | None = None
     """None where nothing could be made."""
+    manifest_sha256: str = ""
     candidate: str | None = None
     folder: Path = Path()
     state: RequestState = RequestState.FAILED
     """How a request ends where nothing was made."""
     why: str = ""
+
+    @property
+    def is_made(self) -> bool:
+        """Tell whether there is a version."""
+        return self.trained_until is not None
 
     @property
     def name(self) -> str:
@@ -50,24 +55,13 @@ def make_at(history: History, moment: datetime, folder: Path) -> Made:
     """
     began = time.process_time()
     try:
-        version, candidate = _make(history, moment, folder)
+        made = _make(history, moment, folder)
     except TrimtabError as error:
-        return Made(
-            moment=moment,
-            cpu_seconds=time.process_time() - began,
-            state=_end_of(error),
-            why=str(error),
-        )
-    return Made(
-        moment=moment,
-        cpu_seconds=time.process_time() - began,
-        version=version,
-        candidate=candidate,
-        folder=folder,
-    )
+        made = Made(moment=moment, cpu_seconds=0.0, state=_end_of(error), why=str(error))
+    return replace(made, cpu_seconds=time.process_time() - began)
 
 
-def _make(history: History, moment: datetime, folder: Path) -> tuple[ModelVersion, str]:
+def _make(history: History, moment: datetime, folder: Path) -> Made:
     model, settings = history.model, history.settings
     known = history.known(moment).reset_index(drop=True)
     if known.empty:
@@ -84,14 +78,14 @@ def _make(history: History, moment: datetime, folder: Path) -> tuple[ModelVersio
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # hints for people who would deploy it
         sha256 = make_version(folder, best, held_out, checked, split, settings, about)
-    version = ModelVersion(
-        model=model,
-        version=name,
-        run_id=name,
+    return Made(
+        moment=moment,
+        cpu_seconds=0.0,
         trained_until=split.trained_until,
         manifest_sha256=sha256,
+        candidate=best.name,
+        folder=folder,
     )
-    return version, best.name
 
 
 def _end_of(error: TrimtabError) -> RequestState:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -68,11 +69,6 @@ class Workshop:
         """How many trainings there were."""
         return len(self._made)
 
-    @property
-    def cpu_seconds(self) -> float:
-        """What they took."""
-        return sum(future.result().cpu_seconds for future in self._made.values())
-
 
 @contextmanager
 def open_workshop(history: History, folder: Path, processes: int) -> Iterator[Workshop]:
@@ -87,6 +83,8 @@ def open_workshop(history: History, folder: Path, processes: int) -> Iterator[Wo
         initargs=(history, os.getpid()),
     )
     try:
+        for _ in range(processes):  # they end with the thread that starts them: not one of a policy
+            pool.submit(_ready)
         yield Workshop(folder=folder, submit=lambda moment, at: pool.submit(_make, moment, at))
     finally:
         pool.shutdown(cancel_futures=True)
@@ -106,8 +104,13 @@ _histories: list[History] = []
 
 
 def _begin(history: History, parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's, which is for the parent
     end_with_parent(parent)
     _histories.append(history)
+
+
+def _ready() -> None:
+    """Do nothing, once the past has arrived."""
 
 
 def _make(moment: datetime, folder: Path) -> Made:
@@ -115,14 +118,20 @@ def _make(moment: datetime, folder: Path) -> Made:
 
 
 def _load(made: Made) -> Version:
-    if made.version is None:
+    if made.trained_until is None:
         raise ValueError(f"nothing was made at {made.name}: {made.why}")
     predictor = Predictor.load(made.folder, "cpu")
     sample = pd.read_parquet(made.folder / "reference.parquet", columns=[LABEL])
+    version = ModelVersion(
+        model=predictor.contract.model,
+        version=made.name,
+        run_id=made.name,
+        trained_until=made.trained_until,
+        manifest_sha256=made.manifest_sha256,
+    )
+    baseline = baseline_of(predictor, sample)
     return Version(
         made=made,
-        contender=Contender(
-            version=made.version, predictor=predictor, baseline=baseline_of(predictor, sample)
-        ),
-        watched=load_version(made.version.version, made.folder),
+        contender=Contender(version=version, predictor=predictor, baseline=baseline),
+        watched=load_version(made.name, made.folder),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .incidents import Situation
-from .requests import RequestState, Trigger
+from .requests import Obstacle, RequestState, Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +28,13 @@ class Retraining:
     trigger: Trigger
     state: RequestState
     reasons: tuple[str, ...]
+    obstacles: tuple[Obstacle, ...] = ()
+    """What stood in the way, where it was declined."""
     version: str | None = None
     """The moment of the training names it; None where nothing was trained."""
     candidate: str | None = None
     cpu_seconds: float = 0.0
-    """What it cost: the training, or the cheap fit by which it was declined."""
+    """What its training cost."""
     until: datetime | None = None
     """Up to where `gained` looks: the next move of the champion, or the end."""
     rows: int = 0
@@ -40,6 +42,11 @@ class Retraining:
     gained: float | None = None
     """Mean loss of the champion before less that of this version on these rows; what it would have
     been where the version was rejected. Hindsight: no decision knew it."""
+
+    @property
+    def is_trained(self) -> bool:
+        """Tell whether a training was paid for."""
+        return self.version is not None or self.state is not RequestState.DECLINED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +66,8 @@ class ReplayedPolicy:
     alerts: int
     """Messages to people, by the rules of the monitor."""
     cpu_seconds: float
-    """Of all trainings that it asked for, also where another policy had the same one made, and of
-    watching and deciding."""
+    """Of the trainings that it asked for, also where another policy had the same one made; the
+    first version, which all share, is left out."""
 
     def count(self, *states: RequestState) -> int:
         """Count the requests that ended in one of these states."""
@@ -68,8 +75,8 @@ class ReplayedPolicy:
 
     @property
     def trained(self) -> int:
-        """How many versions were made."""
-        return sum(retraining.version is not None for retraining in self.retrainings)
+        """How many trainings there were, those included that gave no version."""
+        return sum(retraining.is_trained for retraining in self.retrainings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
