@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,9 +24,11 @@ label_time = "known"
 
 [models.late.train]
 candidates = ["logistic"]
+window = "10d"
+max_gap = 9
 
 [models.late.gate]
-window = "3d"
+window = "2d"
 min_rows = 60
 
 [models.late.monitor]
@@ -38,7 +39,7 @@ n = 1
 
 [models.late.retrain]
 on = ["drift", "quality"]
-cooldown = "6d"
+cooldown = "5d"
 budget = "4 per month"
 min_new_rows = 60
 preview = false
@@ -55,7 +56,9 @@ def world(*, lag: timedelta = timedelta(hours=3), seed: int = 0) -> pd.DataFrame
     x = random.normal(size=len(at)) + 2.5 * after
     odds = np.where(after, -2 * (x - 2.5), 2 * x)
     late = random.random(len(at)) < 1 / (1 + np.exp(-odds))
-    return pd.DataFrame({"at": at, "x": x, "z": random.normal(size=len(at)), "late": late, "known": at + lag})
+    return pd.DataFrame(
+        {"at": at, "x": x, "z": random.normal(size=len(at)), "late": late, "known": at + lag}
+    )
 
 
 @pytest.fixture(scope="session")

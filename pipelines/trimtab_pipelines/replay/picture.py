@@ -16,6 +16,7 @@ from trimtab.records.requests import RequestState
 _COLOURS = ("#888888", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Told apart by people who see few colours (Okabe and Ito 2008)."""
 _ACROSS, _ROW = 10.0, 0.32  # inches
+_ROOM = 0.07  # of the time, on the right, for the figures at the ends of the lines
 
 
 def draw(replay: Replay, file: Path) -> None:
@@ -82,6 +83,7 @@ def _gained(axes: Axes, replay: Replay, colours: dict[str, str]) -> None:
             va="center",
             annotation_clip=False,
         )
+    axes.set_xlim(at[0], at[-1] + _ROOM * (at[-1] - at[0]))
     axes.set_ylabel(f"{_plain(replay.metric)} saved\na row, so far")
     axes.set_title(f"Gain over {_plain(base.name)}, added up", fontsize=9, loc="left")
 

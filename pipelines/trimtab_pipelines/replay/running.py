@@ -108,6 +108,7 @@ def _run(
         answering=answering,
         first=first,
         tick=partial(told.tick, history, policy.name),
+        say=told.said,
     )
     course = simulation.run()
     told.reached(policy.name, 1.0)

@@ -78,6 +78,8 @@ class Simulation:
     first: Version
     tick: Callable[[datetime], None] = lambda now: None
     """Called with each moment that is reached; what it raises ends the simulation."""
+    say: Callable[[str], None] = lambda words: None
+    """Told what each training came to."""
     _requests: list[RetrainRequest] = field(default_factory=list)
     _pursued: list[Pursued] = field(default_factory=list)
     _reigns: list[Reign] = field(default_factory=list)
@@ -237,6 +239,8 @@ class Simulation:
         )
         self._requests.insert(0, ended)
         self._pursued.append(Pursued(request=ended, made=made))
+        if made:
+            self.say(f"{self.policy.name}, {now:%Y-%m-%d}: {request.trigger}, {state}")
 
     def _promote(self, version: Version, now: datetime, reasons: tuple[str, ...]) -> None:
         before = self._promotions[-1] if self._promotions else None
