@@ -48,7 +48,7 @@ def decisions(course: Course, until: datetime) -> list[tuple[object, ...]]:
 
 @pytest.fixture(scope="module")
 def truly(past: Past, tmp_path_factory: pytest.TempPathFactory) -> Course:
-    return course(past(world(lag=LAG), TURN + timedelta(days=12)), tmp_path_factory.mktemp("a"))
+    return course(past(world(lag=LAG), TURN + timedelta(days=11)), tmp_path_factory.mktemp("a"))
 
 
 def test_labels_that_come_after_a_moment_change_no_decision_before_it(
@@ -60,7 +60,7 @@ def test_labels_that_come_after_a_moment_change_no_decision_before_it(
     changed.loc[later, "late"] = ~changed.loc[later, "late"]
     changed.loc[later, "known"] += timedelta(hours=5)
 
-    found = course(past(changed, TURN + timedelta(days=12)), tmp_path)
+    found = course(past(changed, TURN + timedelta(days=11)), tmp_path)
 
     assert decisions(found, moment) == decisions(truly, moment) != []
     assert not np.array_equal(found.losses, truly.losses, equal_nan=True)
@@ -74,7 +74,7 @@ def test_rows_that_are_asked_after_a_moment_change_no_decision_before_it(
     later = changed["at"] >= moment
     changed.loc[later, "x"] = 99.0
 
-    found = course(past(changed, TURN + timedelta(days=12)), tmp_path)
+    found = course(past(changed, TURN + timedelta(days=11)), tmp_path)
 
     assert decisions(found, moment) == decisions(truly, moment)
 

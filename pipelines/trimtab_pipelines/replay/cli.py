@@ -14,14 +14,15 @@ from trimtab.errors import SettingsError
 from trimtab.settings import Settings
 from trimtab_pipelines.cli import Moment
 
+from .policies import NAMES, require_known
+
 if TYPE_CHECKING:
     from trimtab.records.replays import Replay
 
     from .history import History
     from .running import Progress
 
-_File = click.Path(path_type=Path, dir_okay=False)
-_POLICIES = ("never", "monthly", "drift", "evenly", "own")
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(epilog="Example: trimtab replay late-arrival --picture replay.png")
@@ -42,10 +43,8 @@ _POLICIES = ("never", "monthly", "drift", "evenly", "own")
     "May be there several times. [default: the five]",
 )
 @click.option("--from-log", is_flag=True, help="Replay what was captured, not the source.")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE"
-)
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png")
+@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write all of it there.")
+@click.option("--picture", type=_FILE, metavar="FILE.png", help="Draw it there.")
 @click.option(
     "--jobs",
     type=click.IntRange(1, 64),
@@ -83,18 +82,15 @@ def replay(
     It ends with the table, what each retraining gained in hindsight, and which policy it would
     take and how sure that is. Exit codes: 0 done, 2 wrong use, 3 there is no such past.
     """
-    from trimtab.settings.project import ModelSettings
-
-    chosen: ModelSettings = settings.model(model)
-    names = policies or _POLICIES
+    chosen = settings.model(model)
+    names = policies or NAMES
+    require_known(names, chosen.retrain)
     _require_writable(json_file, picture)
     with console.status(f"{model}: importing the frameworks"):
         from .history import require_replayable
-        from .policies import require_known
         from .reading import read_history
         from .running import replay as run
 
-    require_known(names, chosen.retrain)
     require_replayable(model, chosen)
     with console.status(f"{model}: reading the past"):
         history = read_history(settings, model, since=since, until=until, from_log=from_log)

@@ -9,6 +9,20 @@ from trimtab.records.incidents import Situation
 from trimtab.records.replays import Preference, Replay, ReplayedPolicy, Retraining, Rival
 from trimtab.records.requests import RequestState
 
+_HEADINGS = (
+    ("policy", False),
+    ("asks", False),
+    ("loss", True),
+    ("gain", True),
+    ("incidents", True),
+    ("alerts", True),
+    ("asked", True),
+    ("declined", True),
+    ("trained", True),
+    ("rejected", True),
+    ("promoted", True),
+    ("CPU s", True),
+)
 _PROMOTED = (RequestState.PROMOTED, RequestState.WAITING)
 
 
@@ -27,22 +41,6 @@ def table_of(replay: Replay) -> Table:
             *(Text(cell) for cell in _cells(replay, policy)), style="bold" if taken else ""
         )
     return found
-
-
-_HEADINGS = (
-    ("policy", False),
-    ("asks", False),
-    ("loss", True),
-    ("gain", True),
-    ("incidents", True),
-    ("alerts", True),
-    ("asked", True),
-    ("declined", True),
-    ("trained", True),
-    ("rejected", True),
-    ("promoted", True),
-    ("CPU s", True),
-)
 
 
 def retrainings_of(policy: ReplayedPolicy) -> Table | None:
