@@ -11,20 +11,9 @@ from datetime import datetime
 
 from trimtab.errors import ManifestError, UnknownVersionError
 from trimtab.policy.drift.adding import add
+from trimtab.policy.evaluate import sums_of
 from trimtab.policy.labelling import labels_of_rows, named
-from trimtab.policy.redaction import withheld
-from trimtab.policy.summaries import Readings
-from trimtab.ports import Database, InferenceLog
-from trimtab.records.labels import Label
-from trimtab.records.logged import LoggedRows
-from trimtab.records.quality import Estimate, Quality
-from trimtab.records.sums import Stretch, WindowSums
-from trimtab.records.windows import Window
-from trimtab.settings import CaptureSettings
-
-from .evaluate import sums_of
-from .past_rows import read_some
-from .quality import (
+from trimtab.policy.quality import (
     COLUMNS,
     ESTIMATED_ROWS,
     Known,
@@ -34,7 +23,18 @@ from .quality import (
     measured_of,
     nothing_known,
 )
-from .version_files import WatchedVersion, frame_of
+from trimtab.policy.redaction import withheld
+from trimtab.policy.summaries import Readings
+from trimtab.policy.watched import WatchedVersion, frame_of
+from trimtab.ports import Database, InferenceLog
+from trimtab.records.labels import Label
+from trimtab.records.logged import LoggedRows
+from trimtab.records.quality import Estimate, Quality
+from trimtab.records.sums import Stretch, WindowSums
+from trimtab.records.windows import Window
+from trimtab.settings import CaptureSettings
+
+from .past_rows import read_some
 from .versions import Versions
 
 log = logging.getLogger(__name__)

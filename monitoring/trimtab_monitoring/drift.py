@@ -20,10 +20,9 @@ from evidently.legacy.core import ColumnType as EvidentlyType
 from evidently.metrics import ValueDrift
 
 from trimtab.policy.summaries import Numbers, Readings, Texts
+from trimtab.policy.watched import WatchedVersion
 from trimtab.records.reference import ColumnSummary
 from trimtab.records.verdicts import Finding, FindingKind
-
-from .version_files import WatchedVersion
 
 log = logging.getLogger(__name__)
 

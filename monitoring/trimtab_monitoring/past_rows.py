@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
+from trimtab.policy.evaluate import SAMPLED_ROWS, read_frame
 from trimtab.policy.summaries import Readings
+from trimtab.policy.watched import WatchedVersion, frame_of
 from trimtab.ports import InferenceLog
 from trimtab.records.windows import Window
-
-from .evaluate import SAMPLED_ROWS, read_frame
-from .version_files import WatchedVersion, frame_of
 
 
 def read_some(

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from trimtab.policy.evaluate import Judgement
 from trimtab.policy.summaries import Readings
+from trimtab.policy.watched import WatchedVersion
 from trimtab.ports.reports import Reports
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.verdicts import FindingKind, Verdict
 from trimtab.records.versions import ModelVersion
 
-from .evaluate import Judgement
 from .page import Pictures, page_of
-from .version_files import WatchedVersion
 from .version_notes import FOLDER, note
 
 log = logging.getLogger(__name__)

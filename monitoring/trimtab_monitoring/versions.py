@@ -3,12 +3,12 @@
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from trimtab.adapters.watched_files import load_version
 from trimtab.errors import UnknownVersionError
+from trimtab.policy.watched import WatchedVersion
 from trimtab.ports import ModelRegistry
 from trimtab.records.versions import ModelVersion
 from trimtab.settings import Home
-
-from .version_files import WatchedVersion, load_version
 
 _AT_HAND = 4  # more than a champion and its predecessor seldom serve in one window
 

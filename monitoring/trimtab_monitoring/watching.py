@@ -8,6 +8,8 @@ from functools import partial
 
 from trimtab.adapters.mlflow_links import run_page, version_page
 from trimtab.errors import ManifestError, UnknownVersionError
+from trimtab.policy.evaluate import Asked, Beside, judge_sums
+from trimtab.policy.hindsight import MEMORY, has_news, merged, with_hindsight, worth_measuring
 from trimtab.policy.sensitivity import sensitivity
 from trimtab.ports import Clock, Database, InferenceLog
 from trimtab.ports.reports import Reports
@@ -20,8 +22,6 @@ from trimtab.settings import ModelSettings
 
 from .adding_up import AddingUp
 from .consequences import conclude, settle
-from .evaluate import Asked, Beside, judge_sums
-from .hindsight import MEMORY, has_news, merged, with_hindsight, worth_measuring
 from .report import publish_report
 from .versions import Versions
 

@@ -26,13 +26,10 @@ def known_rows(rows: pd.DataFrame, model: ModelSettings, until: datetime) -> pd.
 
     Without a `time` column the given order is the order of time.
     """
-    _check_columns(rows, model)
+    rows = with_moments(rows, model)
     known = pd.Series(True, index=rows.index)
     if model.target is not None:
         known &= rows[model.target].notna()
-    rows = rows.copy()
-    for name in filter(None, (model.time, model.label_time)):
-        rows[name] = _moments(rows[name], name, may_lack=name == model.label_time)
     if model.time is not None:
         known &= rows[model.time] < until
     if model.label_time is not None:
@@ -40,9 +37,21 @@ def known_rows(rows: pd.DataFrame, model: ModelSettings, until: datetime) -> pd.
     kept = rows[known]
     if kept.empty:
         raise SourceError(model.source, f"no row has a label that was known at {until:%Y-%m-%d}.")
-    if model.time is not None:
-        kept = kept.sort_values(model.time, kind="stable")
     return kept.reset_index(drop=True)
+
+
+def with_moments(rows: pd.DataFrame, model: ModelSettings) -> pd.DataFrame:
+    """Read the columns of time as moments in UTC, and put the rows in their order.
+
+    Raises ColumnError, and MissingColumnError for any column that the settings name.
+    """
+    _check_columns(rows, model)
+    rows = rows.copy()
+    for name in filter(None, (model.time, model.label_time)):
+        rows[name] = _moments(rows[name], name, may_lack=name == model.label_time)
+    if model.time is not None:
+        rows = rows.sort_values(model.time, kind="stable")
+    return rows.reset_index(drop=True)
 
 
 def _check_columns(rows: pd.DataFrame, model: ModelSettings) -> None:

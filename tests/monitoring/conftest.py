@@ -18,6 +18,7 @@ from trimtab.policy.losses import losses
 from trimtab.policy.promises import promise_quality
 from trimtab.policy.reference import build_reference
 from trimtab.policy.slicing import find_slices, masks
+from trimtab.policy.watched import WatchedVersion
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import to_json
 from trimtab.records.labels import Label
@@ -30,7 +31,6 @@ from trimtab.settings import Home, ModelSettings
 from trimtab.testing.manual_clock import ManualClock
 from trimtab.testing.memory_log import MemoryLog
 from trimtab.testing.memory_registry import MemoryRegistry, MemoryReports
-from trimtab_monitoring.version_files import WatchedVersion
 from trimtab_monitoring.versions import Versions
 from trimtab_monitoring.watching import Watch
 from trimtab_pipelines.estimating import KnownRows, fit_estimator

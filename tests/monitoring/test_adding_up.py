@@ -18,6 +18,8 @@ from trimtab.adapters.log_upkeep import ParquetLogUpkeep
 from trimtab.adapters.parquet_log import ParquetLog
 from trimtab.adapters.sql import SqlDatabase
 from trimtab.policy.drift.adding import add
+from trimtab.policy.evaluate import Beside, judge_window
+from trimtab.policy.watched import WatchedVersion
 from trimtab.ports import Stores
 from trimtab.records.documents import to_json
 from trimtab.records.erasures import Subject
@@ -26,8 +28,6 @@ from trimtab.records.sums import Stretch, WindowSums
 from trimtab.records.verdicts import Finding, Verdict, VerdictKind
 from trimtab.records.windows import Window
 from trimtab.testing.memory_log import MemoryLog
-from trimtab_monitoring.evaluate import Beside, judge_window
-from trimtab_monitoring.version_files import WatchedVersion
 from trimtab_monitoring.watching import Watch
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trimtab.policy.evaluate import Beside, Judgement, judge_frame
+from trimtab.policy.watched import WatchedVersion
 from trimtab.records.reference import OUTPUT
 from trimtab.records.verdicts import Finding, FindingKind, VerdictKind
 from trimtab.records.windows import Window
 from trimtab_monitoring.drift import METHOD, draw
-from trimtab_monitoring.evaluate import Beside, Judgement, judge_frame
-from trimtab_monitoring.version_files import WatchedVersion
 
 if TYPE_CHECKING:
     from tests.monitoring.conftest import Lab

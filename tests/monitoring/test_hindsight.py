@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trimtab.policy.hindsight import MEMORY, worth_measuring
 from trimtab.records.incidents import Situation
 from trimtab.records.quality import Estimate, Quality, Voice
 from trimtab.records.reference import OUTPUT
 from trimtab.records.verdicts import Verdict
-from trimtab_monitoring.hindsight import MEMORY, worth_measuring
 
 if TYPE_CHECKING:
     from tests.monitoring.conftest import Lab, World

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trimtab.policy.evaluate import Beside, Judgement, judge_frame
 from trimtab.policy.reference import build_reference
+from trimtab.policy.watched import WatchedVersion
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import from_json, to_json
 from trimtab.records.reference import OUTPUT
@@ -21,9 +23,7 @@ from trimtab.records.schema import Column, ColumnType, Schema
 from trimtab.records.verdicts import FindingKind, Verdict, VerdictKind
 from trimtab.records.windows import Window
 from trimtab_monitoring.drift import draw
-from trimtab_monitoring.evaluate import Beside, Judgement, judge_frame
 from trimtab_monitoring.report import make_report
-from trimtab_monitoring.version_files import WatchedVersion
 
 MONDAY = datetime(2013, 4, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

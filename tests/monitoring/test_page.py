@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from trimtab.policy.evaluate import Beside, judge_frame
+from trimtab.policy.watched import WatchedVersion
 from trimtab.records.schema import Schema
 from trimtab.records.verdicts import Verdict, VerdictKind
 from trimtab.records.windows import Window
 from trimtab_monitoring import drift
-from trimtab_monitoring.evaluate import Beside, judge_frame
 from trimtab_monitoring.page import Pictures
 from trimtab_monitoring.report import Report, make_report
-from trimtab_monitoring.version_files import WatchedVersion
 
 if TYPE_CHECKING:
     from tests.monitoring.conftest import Lab

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trimtab.policy.quality import measure
+from trimtab.policy.watched import WatchedVersion, frame_of
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.documents import from_json, to_json
 from trimtab.records.labels import Label
 from trimtab.records.quality import Quality, QualityPromise
 from trimtab.records.reference import OUTPUT
-from trimtab_monitoring.quality import measure
-from trimtab_monitoring.version_files import WatchedVersion, frame_of
 
 if TYPE_CHECKING:
     from tests.monitoring.conftest import Lab

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from trimtab.policy.grading import with_record
 from trimtab.records.estimates import Estimator
 from trimtab.records.quality import Quality
 from trimtab.records.verdicts import Verdict
+
+from .grading import with_record
 
 MEMORY = 64
 """Windows that are looked back upon; a label that comes later than that many is not counted."""

@@ -7,20 +7,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trimtab.policy import measuring
-from trimtab.policy.estimating import Answered, estimate, estimated_losses
-from trimtab.policy.grading import grade
-from trimtab.policy.losses import losses, numbers
-from trimtab.policy.slicing import masks
-from trimtab.policy.summaries import Floats
-from trimtab.policy.time_order import seconds_of
 from trimtab.records.contracts import Contract
 from trimtab.records.labels import Label
 from trimtab.records.quality import Estimate, Quality, Slice
 from trimtab.records.reference import Reference
 from trimtab.records.slices import evenly
 
-from .version_files import probabilities
+from . import measuring
+from .estimating import Answered, estimate, estimated_losses
+from .grading import grade
+from .losses import losses, numbers
+from .slicing import masks
+from .summaries import Floats
+from .time_order import seconds_of
+from .watched import probabilities
 
 COLUMNS = ("prediction_id", "key", "prediction", "probabilities")
 """What is needed of the log's rows, beside their times."""

@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
-from trimtab.errors import ManifestError
-from trimtab.policy.summaries import Readings, read
 from trimtab.records.contracts import Contract, Task
-from trimtab.records.documents import from_json
 from trimtab.records.reference import ANOMALY, DISTANCE, OUTPUT, Reference
 from trimtab.records.schema import ColumnType
+
+from .summaries import Readings, read
 
 _OUTPUTS = {
     Task.MULTICLASS: {OUTPUT: ColumnType.STRING},
@@ -48,22 +45,6 @@ class WatchedVersion:
         """The types of the inputs and of what is watched of the answers."""
         inputs = {column.name: column.type for column in self.contract.schema.columns}
         return {**inputs, **_OUTPUTS.get(self.contract.task, {OUTPUT: ColumnType.DOUBLE})}
-
-
-def load_version(version: str, folder: Path) -> WatchedVersion:
-    """Read the files of a version. Raises ManifestError for those of an earlier Trimtab."""
-    try:
-        reference = from_json(Reference, (folder / "reference.json").read_bytes())
-    except ValidationError:
-        raise ManifestError(
-            f"The reference of version {version} is not of this Trimtab: `trimtab train` makes one."
-        ) from None
-    return WatchedVersion(
-        version=version,
-        contract=from_json(Contract, (folder / "contract.json").read_bytes()),
-        reference=reference,
-        sample=pd.read_parquet(folder / "reference.parquet"),
-    )
 
 
 def frame_of(contract: Contract, rows: pd.DataFrame, inputs: pd.DataFrame) -> pd.DataFrame:

@@ -8,11 +8,6 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 
-from trimtab.policy.drift.adding import readings_of, sum_up
-from trimtab.policy.drift.broken import Sample
-from trimtab.policy.drift.judging import Judged, judge
-from trimtab.policy.summaries import Floats, Readings
-from trimtab.policy.time_order import seconds_of
 from trimtab.records.evidence import Evidence
 from trimtab.records.labels import Label
 from trimtab.records.logged import LoggedRows
@@ -22,8 +17,13 @@ from trimtab.records.sums import WindowSums
 from trimtab.records.verdicts import FindingKind, Verdict
 from trimtab.records.windows import Window
 
+from .drift.adding import readings_of, sum_up
+from .drift.broken import Sample
+from .drift.judging import Judged, judge
 from .quality import measure
-from .version_files import WatchedVersion, frame_of
+from .summaries import Floats, Readings
+from .time_order import seconds_of
+from .watched import WatchedVersion, frame_of
 
 SAMPLED_ROWS = 1000
 """Rows of a window that are read again where its sums show that something has moved."""

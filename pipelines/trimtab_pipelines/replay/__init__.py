@@ -1,0 +1,1 @@
+"""Replay: the past once more, under several retraining policies, in simulated time."""
