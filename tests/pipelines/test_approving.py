@@ -89,7 +89,8 @@ def test_an_approval_after_the_champion_has_moved_judges_again_and_may_reject(
 
 def test_a_rejection_frees_the_way_and_counts_as_a_loss(loop: Loop, winner: ModelVersion) -> None:
     reject(loop.bench, MODEL, "2", actor="ada", why="no JFK in it")
-    facts = gather(loop.database, loop.clock, loop.ask(id="r2"), None)
+    settings = loop.bench.settings.model(MODEL)
+    facts = gather(loop.database, settings, loop.ask(id="r2"), loop.clock.now())
 
     assert loop.champion() == "1"
     assert loop.state() is RequestState.REJECTED

@@ -21,8 +21,8 @@ from trimtab.policy.drilling import (
 )
 from trimtab.ports import Database
 from trimtab.records.drills import Change, Drilled
-from trimtab.records.requests import Trigger
 from trimtab.settings import Home, ModelSettings, Settings
+from trimtab.settings import rules_of as of_settings
 from trimtab.supervisor import platform_up
 from trimtab_pipelines.live_traffic.own_home import fresh_home
 from trimtab_pipelines.live_traffic.served import until_ready, until_served
@@ -206,7 +206,7 @@ def rules_of(settings: ModelSettings) -> DrillRules:
     """Put the user's settings as what a reaction is judged by."""
     return DrillRules(
         n=settings.monitor.n,
-        triggers=frozenset(t for t in Trigger if settings.retrain.allows(t)),
+        triggers=of_settings(settings.retrain).triggers,
         cooldown=settings.retrain.cooldown,
         budget=settings.retrain.budget,
     )

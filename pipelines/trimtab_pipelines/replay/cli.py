@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trimtab.cli import console, project_option
+from trimtab.cli import Moment, console, project_option
 from trimtab.errors import SettingsError
 from trimtab.settings import Settings
-from trimtab_pipelines.cli import Moment
 
 from .policies import NAMES, require_known
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trimtab.records.windows import Window
 from trimtab.settings import ModelSettings, Settings
 from trimtab_pipelines.collect import with_moments
-from trimtab_pipelines.demo.history import moment_of
+from trimtab_pipelines.live_traffic.history import moment_of
 
 from .errors import ReplayError
 
