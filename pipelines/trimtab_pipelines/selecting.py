@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Ready:
     """Rows that are split and checked, before anything was fitted."""
 
     checked: Checked
@@ -47,14 +47,14 @@ class Selected:
     searched: Searched
 
 
-def prepare(rows: pd.DataFrame, name: str, model: ModelSettings, until: datetime) -> Prepared:
+def prepare(rows: pd.DataFrame, name: str, model: ModelSettings, until: datetime) -> Ready:
     """Split rows that were known at `until`, and check them. Raises DataRefusedError."""
     split = split_by_time(rows, model, until)
-    return Prepared(split=split, checked=check(split.seen, split.fitted, name, model))
+    return Ready(split=split, checked=check(split.seen, split.fitted, name, model))
 
 
 def select(
-    prepared: Prepared,
+    ready: Ready,
     model: ModelSettings,
     *,
     memory: Memory | None = None,
@@ -66,7 +66,7 @@ def select(
     The rows of the gate are never looked at. Raises NoCandidateError when every candidate is
     beyond the overfitting guard.
     """
-    split, whole = prepared.split, prepared.checked
+    split, whole = ready.split, ready.checked
     known = _ages(split, model)
     searched = search(
         whole,

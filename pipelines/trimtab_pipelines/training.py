@@ -31,7 +31,7 @@ from .plots import draw
 from .requirements import code_version
 from .search_memory import Memory, OwnMemory, StoredMemory, basis_of
 from .search_plot import draw_search
-from .selecting import Prepared, Selected, prepare, select
+from .selecting import Ready, Selected, prepare, select
 from .snapshot import Snapshot, dataset_input, take_snapshot
 from .tracking import REQUEST_TAG, TrainingRun, registered_version, training_run
 from .validation import metrics
@@ -60,25 +60,25 @@ def train_version(
         return _read(done)
     chosen = settings.model(model)
     known = collect(settings, model, until) if rows is None else known_rows(rows, chosen, until)
-    prepared = prepare(known, model, chosen, until)
-    split = prepared.split
+    ready = prepare(known, model, chosen, until)
+    split = ready.split
     say(f"{len(known):,} labelled rows; {len(split.gate):,} of them are kept for the gate")
-    for note in prepared.checked.notes:
+    for note in ready.checked.notes:
         say(note)
     name = f"{model} until {split.trained_until:%Y-%m-%d}"
     with training_run(settings, model, request_id, name, code_version(settings.folder)) as run:
-        return _train(run, settings, prepared, request_id, say)
+        return _train(run, settings, ready, request_id, say)
 
 
 def _train(
-    run: TrainingRun, settings: Settings, prepared: Prepared, request_id: str, say: Say
+    run: TrainingRun, settings: Settings, ready: Ready, request_id: str, say: Say
 ) -> ModelVersion:
-    name = prepared.checked.contract.model
+    name = ready.checked.contract.model
     model = settings.model(name)
     run.log(params=_settings_of(model))
-    memory = _memory(settings, prepared.checked, request_id, model)
+    memory = _memory(settings, ready.checked, request_id, model)
     run.search.keep(memory.trials())
-    selected = select(prepared, model, memory=memory, progress=say, on_trial=run.search.write)
+    selected = select(ready, model, memory=memory, progress=say, on_trial=run.search.write)
     best, checked, split = selected.best, selected.checked, selected.split
     snapshot = take_snapshot(checked, split, model, settings.folder)
     run.log(tags=snapshot.tags)
