@@ -101,6 +101,8 @@ def drill(
     from .drill.command import run
 
     settings.model(model)
+    if json_file is not None and not json_file.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {json_file.parent}", param_hint="--json")
     wishes = Wishes(
         changes=tuple(dict.fromkeys(map(Change, changes))),
         sizes=dict(sizes),

@@ -25,6 +25,7 @@ def refused(project: Path, *arguments: str) -> tuple[int, str]:
         (("orders", "--size", "mean-shift=much"), "'much' is no number"),
         (("orders", "--size", "3"), "write it as CHANGE=SIZE"),
         (("orders", "--size", "null-burst=3"), "is no share of the rows"),
+        (("orders", "--json", "nowhere/drill.json"), "there is no folder nowhere"),
         (("orders", "--column", "mean-shift=prise"), "Did you mean 'price'?"),
     ],
 )

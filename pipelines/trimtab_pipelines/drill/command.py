@@ -68,16 +68,23 @@ def run(
                 keep=keep,
             )
             drill = _hold(stage, material, wishes, schema, held)
-            is_whole = asyncio.run(until_signal(drill))
+            try:
+                is_whole = asyncio.run(until_signal(drill))
+            finally:  # what was seen until an error is worth knowing, too
+                status.stop()
+                _tell(model, held, json_file)
+    if not is_whole:
+        console.print("Stopped.")
+    if not is_whole or any(one.faults for one in held.drilled):
+        raise SystemExit(ExitCode.FAILED)
+
+
+def _tell(model: str, held: _Held, json_file: Path | None) -> None:
     left_out = held.chosen.left_out if held.chosen else {}
     if held.drilled:
         show(console, model, held.drilled, left_out)
     if json_file is not None:
         json_file.write_bytes(as_json(model, held.drilled, left_out))
-    if not is_whole:
-        console.print("Stopped.")
-    if not is_whole or any(one.faults for one in held.drilled):
-        raise SystemExit(ExitCode.FAILED)
 
 
 async def _hold(
