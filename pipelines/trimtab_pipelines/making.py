@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from mlflow.models import Model
 
+from trimtab.policy.budget import shared
 from trimtab.policy.estimating import Answered
 from trimtab.policy.losses import losses, numbers
 from trimtab.policy.promises import promise_quality
@@ -66,6 +67,7 @@ def _reference(
     times = None if model.time is None else split.seen[model.time].reset_index(drop=True)
     watch, seed = model.monitor, model.train.seed
     rate = watch.false_alarms.per(watch.window)
+    shares = shared(rate, has_labels=model.task.has_labels)
     hidden = model.capture.redacts(checked.contract.schema.names)
     reference = build_reference(
         checked.inputs.assign(**beside),
@@ -74,7 +76,7 @@ def _reference(
         _watched(checked.contract.schema, beside),
         importance=held_out.importance,
         window=watch.window,
-        false_alarms=rate,
+        false_alarms=shares.drift,
         min_rows=watch.min_rows,
         seed=seed,
         losses=_held_out_losses(held_out, checked, model),
@@ -90,7 +92,8 @@ def _reference(
         known.times,
         metric=model.metric,
         window=watch.window,
-        false_alarms=rate,
+        false_alarms=shares.quality,
+        of_slices=shares.slices,
         seed=seed,
         slices=masks(slices, known.answered.inputs, checked.contract.schema),
     )
@@ -99,7 +102,7 @@ def _reference(
         model.metric,
         known,
         window=watch.window,
-        false_alarms=rate,
+        false_alarms=shares.quality,
         seed=seed,
     )
     return replace(reference, quality=quality, estimator=estimator)

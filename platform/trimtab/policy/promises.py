@@ -40,19 +40,21 @@ def promise_quality(
     false_alarms: float,
     seed: int,
     slices: Mapping[Slice, NDArray[np.bool_]] = {},
+    of_slices: float | None = None,
 ) -> QualityPromise:
     """Promise a mean loss, and a limit that windows of rows like these seldom exceed.
 
     `losses` are those of rows that the version was not fitted on; NaN where there is none.
     `slices` are masks of these rows; each with at least `FEWEST` of them has a limit of its own,
-    and all of them share one such budget.
+    and all of them share one budget: `of_slices`, or one as large as `false_alarms`.
     Raises ValueError when there is no loss at all.
     """
     rate = rate_in_budget(false_alarms)
     whole = _promised(losses, times, window=window, rate=rate, seed=seed)
     counted = [(part, np.where(rows, losses, np.nan)) for part, rows in slices.items()]
     counted = [(part, found) for part, found in counted if np.isfinite(found).sum() >= FEWEST]
-    share = rate / max(1, len(counted))
+    share = rate if of_slices is None else rate_in_budget(of_slices)
+    share /= max(1, len(counted))
     parts = []
     for part, found in counted:
         one = _promised(found, times, window=window, rate=share, seed=seed)

@@ -13,7 +13,7 @@ from rich.console import Console
 from tests.benchmarks.environments import NotInstalledError
 from tests.benchmarks.serving.surroundings import machine
 
-from trimtab.records.documents import to_json
+from trimtab.records.documents import from_json, to_json
 
 from . import accuracy, cost, pays, power, report, undisturbed
 from .contenders import CONTENDERS
@@ -59,6 +59,11 @@ _KEPT: Mapping[type, str] = {
     cost.Cost: "costs",
 }
 """Where in the results each figure goes."""
+_NAMING = (
+    *("contender", "data", "column", "window_rows", "budget", "change"),
+    *("rows", "columns", "step", "shift"),
+)
+"""What a figure is of, rather than what it says."""
 
 
 def run(wanted: Wanted, file: Path | None) -> int:
@@ -74,12 +79,12 @@ def run(wanted: Wanted, file: Path | None) -> int:
         return 2
     if not _are_known("Data sets", wanted.sets, [d.name for d in (*TIMED, *UNTIMED)], told):
         return 2
-    found: dict[str, list[object]] = {name: [] for name in _KEPT.values()}
+    found = earlier(file)
     try:
         for what, items in _plan(wanted, contenders, sets):
             for item in _told(items, told, what):
-                found[_KEPT[type(item)]].append(item)
-            _keep(_results(found, wanted, contenders), file)
+                put(found[_KEPT[type(item)]], item)
+                _keep(_results(found, wanted, contenders), file)
     except (NoDataError, NotInstalledError) as error:
         told.print(f"Nothing is claimed: {error}", style="red", markup=False)
         return 1
@@ -159,9 +164,33 @@ def _results(
 
 
 def _keep(results: Results, file: Path | None) -> None:
-    """Write after each part: a run takes hours."""
+    """Write each figure as it comes: a run takes hours, and may be ended."""
     if file is not None:
-        file.write_bytes(to_json(results, indent=2))
+        partial = file.with_name(f"{file.name}.partial")
+        partial.write_bytes(to_json(results, indent=2))
+        partial.replace(file)
+
+
+def earlier(file: Path | None) -> dict[str, list[object]]:
+    """Give the figures of earlier runs that wrote to this file."""
+    found: dict[str, list[object]] = {name: [] for name in _KEPT.values()}
+    if file is not None and file.exists():
+        results = from_json(Results, file.read_bytes())
+        found = {name: list(getattr(results, name)) for name in found}
+    return found
+
+
+def put(figures: list[object], figure: object) -> None:
+    """Add a figure, in the place of an earlier one of the same."""
+    same = [n for n, known in enumerate(figures) if _about_what(known) == _about_what(figure)]
+    if same:
+        figures[same[0]] = figure
+    else:
+        figures.append(figure)
+
+
+def _about_what(figure: object) -> tuple[object, ...]:
+    return tuple(getattr(figure, name, None) for name in _NAMING)
 
 
 def _is_in(names: Sequence[str] | None, name: str) -> bool:

@@ -21,6 +21,7 @@ Examples:
   measure.py --use tuning --contenders trimtab   while you build
   measure.py --part false-alarms --sets bikes    one part, one data set
   measure.py --json figures.json > figures.md    all of it
+  measure.py --json figures.json --sets hotel    add to what the file has, or put it right
 
 Exit code 1: data was not to be had, or is not what it was.
 """
@@ -90,7 +91,12 @@ class Words(click.ParamType[tuple[str, ...]]):
 )
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--quick", is_flag=True, help="Few windows.")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write all figures here.")
+@click.option(
+    "--json",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Add all figures to this file, each as it comes, and show all it has.",
+)
 def main(
     parts: tuple[str, ...],
     contenders: tuple[str, ...] | None,
