@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -54,6 +55,12 @@ class Jobs:
     def start_trials(self, folder: Path) -> ForkServerProcess:
         """Start the process that brings the comparisons of running trials up to date."""
         process = self._context.Process(target=run_trials, args=(folder,), daemon=True)
+        process.start()
+        return process
+
+    def start_counts(self, folder: Path, models: Sequence[str]) -> ForkServerProcess:
+        """Start the process that counts the rows that champions have not seen."""
+        process = self._context.Process(target=run_counts, args=(folder, models), daemon=True)
         process.start()
         return process
 
@@ -122,6 +129,23 @@ def run_trials(folder: Path) -> None:
         except TrimtabError as error:
             log.warning("the trial of %s ends: %s", model, error)
             give_up(bench, trial, str(error))
+
+
+def run_counts(folder: Path, models: Sequence[str]) -> None:
+    """Count what there is to learn from, and write it down; a source that fails is told of."""
+    _set_up()
+    from .bench import open_bench
+    from .prospects import Prospect
+
+    settings = load(folder)
+    bench = open_bench(settings)
+    for model in models:
+        now = bench.clock.now()
+        try:
+            rows = bench.collect(settings, model, now)
+            Prospect(bench=bench, model=model, now=now).count(rows, is_present=True)
+        except TrimtabError as error:
+            log.warning("new rows of %s are not counted: %s", model, error)
 
 
 def _set_up() -> None:

@@ -26,6 +26,7 @@ from .firsts import FirstVersions
 from .jobs import LATER, Jobs
 from .logs import log_to_stderr
 from .trial_jobs import TrialJobs
+from .triggers import Triggers
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Worker:
     holder: str
     jobs: Jobs
     trials: TrialJobs
+    triggers: Triggers
     job: Job | None = None
     _sweep_is_due: bool = True
     _registry_is_up: bool = True
@@ -84,6 +86,7 @@ class Worker:
         finally:
             self.drop()
             self.trials.drop()
+            self.triggers.drop()
         sys.exit("too many rounds failed in a row")
 
     def step(self) -> None:
@@ -97,6 +100,7 @@ class Worker:
         elif self._registry_is_up and self.jobs.is_ready:
             self._take_up()
         self.trials.step()
+        self.triggers.step()
 
     def drop(self) -> None:
         """End the job's process; its request may be claimed again at once."""
@@ -160,6 +164,7 @@ class Worker:
                 state=RequestState.FAILED,
                 reasons=[why],
                 at=self.clock.now(),
+                give_up_after=self.settings.model(job.request.model).retrain.give_up_after,
             )
 
     def _give_back(self, stores: Stores, request: RetrainRequest, why: str) -> None:
@@ -203,6 +208,7 @@ def open_worker(settings: Settings, registry: ModelRegistry | None = None) -> Wo
         holder=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
         jobs=jobs,
         trials=TrialJobs(settings.folder, database, jobs, models),
+        triggers=Triggers(settings, database, clock, jobs),
     )
 
 
