@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -45,15 +46,17 @@ def train_by_hand(
     *,
     actor: str,
     until: datetime | None = None,
+    override: str | None = None,
     say: Callable[[str], None],
 ) -> Outcome:
     """File a request, claim it and pursue it to its end.
 
-    An open request that nobody works on is taken up instead. Raises RequestOpenError and
+    An open request that nobody works on is taken up instead. `override` says why it is trained
+    although the data may be broken; a winner then waits for approval. Raises RequestOpenError and
     RegistryUnreachableError; an interruption is written down as well.
     """
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-    request = _claim(bench, model, actor, holder)
+    request = _claim(bench, model, actor, holder, override)
     pursuit = Pursuit(bench=bench, request=request, holder=holder, say=say, until=until)
     with _lease_kept(bench.database, request.id, holder):
         try:
@@ -68,7 +71,9 @@ def train_by_hand(
             raise
 
 
-def _claim(bench: Bench, model: str, actor: str, holder: str) -> RetrainRequest:
+def _claim(
+    bench: Bench, model: str, actor: str, holder: str, override: str | None
+) -> RetrainRequest:
     """File and claim in one transaction, so that no worker comes in between."""
     now = bench.clock.now()
     request = RetrainRequest(
@@ -77,7 +82,11 @@ def _claim(bench: Bench, model: str, actor: str, holder: str) -> RetrainRequest:
         trigger=Trigger.MANUAL,
         asked_by=actor,
         asked_at=now,
-        reasons=(f"{actor} asked",),
+        reasons=(
+            f"{actor} asked",
+            *([f"although data may be broken: {override}"] * bool(override)),
+        ),
+        override=override,
     )
     with bench.database.transaction() as stores:
         if stores.requests.ask(request):
@@ -89,7 +98,20 @@ def _claim(bench: Bench, model: str, actor: str, holder: str) -> RetrainRequest:
             raise RequestOpenError(
                 next(r for r in stores.requests.recent(model) if r.state.is_open)
             )
+        return _by_hand(claimed, request)
+
+
+def _by_hand(claimed: RetrainRequest, asked: RetrainRequest) -> RetrainRequest:
+    """Make a request that was there already the person's own: they need not wait."""
+    if claimed.id == asked.id:
         return claimed
+    return replace(
+        claimed,
+        trigger=asked.trigger,
+        asked_by=asked.asked_by,
+        override=asked.override,
+        reasons=(*claimed.reasons, *asked.reasons),
+    )
 
 
 @contextmanager

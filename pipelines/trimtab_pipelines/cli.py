@@ -23,19 +23,29 @@ _EXIT = {
 @click.command(epilog="Example: trimtab train late-arrival --until 2013-04-01")
 @click.argument("model")
 @click.option("--until", type=Moment(), help="Use only what was known before. [default: now]")
+@click.option("--force", is_flag=True, help="Train although the data is broken; needs --why.")
+@click.option("--why", metavar="TEXT", help="Why it may be trained; kept in the ledger.")
 @project_option
-def train(settings: Settings, model: str, until: datetime | None) -> None:
+def train(
+    settings: Settings, model: str, until: datetime | None, force: bool, why: str | None
+) -> None:
     """Train a version of MODEL now, try it against the champion, promote it if proven better.
 
     It collects the rows, checks them, fits the candidates, registers the best one in MLflow and
     lets it compete with the champion (or, the first time, with a model that knows only how often
     each answer occurs) on the newest rows, which neither was trained on.
 
+    A person need not wait for the cool-down, the budget or a preview that predicts a gain; broken
+    data is not trained on, though. With --force --why "..." it is, for you may know better: the
+    source is put right, say. A winner then waits for approval.
+
     Works beside a running platform (trimtab up), whose endpoint then takes over the new
     champion, and with the MLflow server that TRIMTAB_TRACKING_URI names; where there is neither,
     it runs MLflow for as long as it takes. Exit codes: 0 promoted or waiting for approval, 3
     rejected or declined, 1 failed.
     """
+    if force != bool(why):
+        raise click.UsageError('--force and --why "..." go together: an override needs its reason')
     settings.model(model)
     require_mlflow(settings)
     with console.status(f"{model}: importing the frameworks"):
@@ -44,7 +54,9 @@ def train(settings: Settings, model: str, until: datetime | None) -> None:
 
         bench = open_bench(settings)
     with console.status(model) as status:
-        outcome = train_by_hand(bench, model, actor=actor(), until=until, say=teller(status.update))
+        outcome = train_by_hand(
+            bench, model, actor=actor(), until=until, override=why, say=teller(status.update)
+        )
     if outcome.contest:
         show_contest(outcome.contest)
     ended = outcome.request

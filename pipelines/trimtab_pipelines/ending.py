@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from trimtab.policy.retrain import losses_in_row, trainings_of
 from trimtab.ports import Stores
 from trimtab.records.incidents import Alert
 from trimtab.records.requests import RequestState, RetrainRequest, Trigger
@@ -13,6 +14,8 @@ from .events import Event, entry
 MOST_ATTEMPTS = 3
 """How often a training is begun for one request, when processes die under it."""
 
+_FAR_BACK = 500
+_STOPPED = "nothing more is trained until a person asks (trimtab train)"
 _EVENTS = {
     RequestState.WAITING: Event.WON,
     RequestState.PROMOTED: Event.WON,
@@ -33,12 +36,20 @@ def end_request(
     version: str | None = None,
     manifest_sha256: str | None = None,
     is_given_up: bool = False,
+    give_up_after: int | None = None,
 ) -> RetrainRequest:
     """Write how a request ended (or that it waits), in the caller's transaction.
 
-    `is_given_up` says that nothing more is trained until a person has looked. Raises
-    LeaseLostError, after which nothing may be committed.
+    `is_given_up` says that nothing more is trained until a person has looked; so does the loss
+    that makes `give_up_after` in a row. Raises LeaseLostError, after which nothing may be
+    committed.
     """
+    if give_up_after is not None and _used_up(stores, request, state, give_up_after):
+        is_given_up = True
+        reasons = [
+            *reasons,
+            f"{give_up_after} trainings in a row gave no better version: {_STOPPED}",
+        ]
     ended = replace(
         request,
         state=state,
@@ -56,12 +67,24 @@ def end_request(
     return ended
 
 
+def _used_up(stores: Stores, request: RetrainRequest, state: RequestState, most: int) -> bool:
+    """Tell whether this loss uses up the tries; one that a person asked for never does."""
+    if state not in (RequestState.REJECTED, RequestState.FAILED):
+        return False
+    champion = stores.promotions.current(request.model)
+    recent = stores.requests.recent(request.model, limit=_FAR_BACK)
+    others = [other for other in recent if other.id != request.id]
+    ended = replace(request, state=state)
+    return losses_in_row([ended, *others], champion.at if champion else None) >= most
+
+
 def _given_up(stores: Stores, ended: RetrainRequest, reasons: Sequence[str], at: datetime) -> Alert:
-    """Ask a person to look, once for each champion that could not be beaten."""
-    champion = stores.promotions.current(ended.model)
+    """Ask a person to look, once for the tries that are used up."""
+    recent = stores.requests.recent(ended.model, limit=_FAR_BACK)
+    last = next((request.id for request in recent if trainings_of([request])), "")
     step = f"Look at the rejected versions in MLflow, then: trimtab train {ended.model}"
     return Alert(
-        key=f"retraining stopped:{ended.model}:{champion.epoch if champion else 0}",
+        key=f"retraining stopped:{ended.model}:{last}",
         model=ended.model,
         title=f"{ended.model}: retraining has stopped and needs a person",
         body="\n".join([*(f"- {reason}" for reason in reasons), "", step]),

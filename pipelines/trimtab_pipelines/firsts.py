@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from trimtab.ports import Clock, Database, Stores
-from trimtab.records.requests import RetrainRequest, Trigger
+from trimtab.records.requests import Obstacle, RetrainRequest, Trigger
 
 from .events import WORKER, Event, entry
 
@@ -47,6 +47,8 @@ class FirstVersions:
         if newest is not None and newest.state.is_open:
             self._count(newest)
             return False
+        if newest is not None and Obstacle.GIVEN_UP in newest.obstacles:
+            return False  # a person was asked
         attempts = self._attempts.get(model, 0)
         pause = min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE) if attempts else 0.0
         now = self.monotonic()

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -65,6 +66,12 @@ class Jobs:
         """Start the process that checks a version whose alias was set by hand."""
         args = (folder, model, version)
         process = self._context.Process(target=run_adoption, args=args, daemon=True)
+        process.start()
+        return process
+
+    def start_counts(self, folder: Path, models: Sequence[str]) -> ForkServerProcess:
+        """Start the process that counts the rows that champions have not seen."""
+        process = self._context.Process(target=run_counts, args=(folder, models), daemon=True)
         process.start()
         return process
 
@@ -146,6 +153,23 @@ def run_adoption(folder: Path, model: str, version: str) -> None:
     except RegistryUnreachableError as error:
         log.warning("%s The alias is looked at again later.", error)
         sys.exit(LATER)
+
+
+def run_counts(folder: Path, models: Sequence[str]) -> None:
+    """Count what there is to learn from, and write it down; a source that fails is told of."""
+    _set_up()
+    from .bench import open_bench
+    from .prospects import Prospect
+
+    settings = load(folder)
+    bench = open_bench(settings)
+    for model in models:
+        now = bench.clock.now()
+        try:
+            rows = bench.collect(settings, model, now)
+            Prospect(bench=bench, model=model, now=now).count(rows, is_present=True)
+        except TrimtabError as error:
+            log.warning("new rows of %s are not counted: %s", model, error)
 
 
 def _set_up() -> None:

@@ -14,20 +14,21 @@ from trimtab.errors import (
     StaleEpochError,
     TrimtabError,
 )
-from trimtab.policy.retrain import Decision, decide
+from trimtab.policy.retrain import Decision, RetrainFacts, RetrainRules, decide
 from trimtab.ports import Stores
-from trimtab.records.requests import RequestState, RetrainRequest
+from trimtab.records.requests import Obstacle, RequestState, RetrainRequest
 from trimtab.records.urls import without_userinfo
 from trimtab.records.versions import Alias, ModelVersion
 from trimtab.settings import rules_of
 
 from .bench import Bench
-from .contest import Contest, find_version, try_out
+from .contest import Contest, try_out
 from .ending import MOST_ATTEMPTS, end_request
 from .errors import DataRefusedError, NoCandidateError
 from .events import Event, entry
-from .facts import gather, unseen
+from .facts import gather
 from .promotion import promote
+from .prospects import Prospect
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +46,13 @@ class Outcome:
     contest: Contest | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Pursuit:
     """One request in the hands of one holder, who has its lease."""
 
     bench: Bench
     request: RetrainRequest
+    """With what becomes known on the way: how many rows are new, what a preview says."""
     holder: str
     say: Say = log.info
     until: datetime | None = None
@@ -69,7 +71,9 @@ class Pursuit:
         except NoCandidateError as error:
             return self._end(RequestState.REJECTED, [str(error)])
         except DataRefusedError as error:
-            return self._decline([str(error)])
+            return self._decline(
+                Decision(go=False, reasons=(str(error),), obstacles=(Obstacle.DATA,))
+            )
         except TrimtabError as error:
             return self.fail(str(error))
         except Exception as error:
@@ -84,14 +88,14 @@ class Pursuit:
 
     def _run(self) -> Outcome:
         self.say("deciding")
-        decision = self._decide(None)
+        decision = decide(self._facts(), self._rules)
         if not decision.go:
-            return self._decline(decision.reasons, is_given_up=decision.is_given_up)
+            return self._decline(decision)
         now = self.until or self.bench.clock.now()
-        rows = self.bench.collect(self.bench.settings, self.request.model, now)
-        decision = self._decide(len(self._new(rows)))
+        known = self.bench.collect(self.bench.settings, self.request.model, now)
+        decision, rows = self._weigh(known, now)
         if not decision.go:
-            return self._decline(decision.reasons, is_given_up=decision.is_given_up)
+            return self._decline(decision)
         self._begin(decision)
         version = self.bench.train(
             self.bench.settings,
@@ -107,19 +111,31 @@ class Pursuit:
         self._registered(version)
         return self._try_out(version, rows)
 
-    def _decide(self, new_rows: int | None) -> Decision:
-        settings = self.bench.settings.model(self.request.model)
-        now = self.bench.clock.now()
-        facts = gather(self.bench.database, settings, self.request, now)
-        return decide(replace(facts, new_rows=new_rows), rules_of(settings.retrain))
+    @property
+    def _rules(self) -> RetrainRules:
+        return rules_of(self.bench.settings.model(self.request.model).retrain)
 
-    def _new(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Give the rows that the champion has not seen."""
-        model = self.request.model
-        with self.bench.database.transaction() as stores:
-            champion = stores.promotions.current(model)
-        seen = [find_version(self.bench.registry, model, champion.version)] if champion else []
-        return unseen(self.bench.settings.model(model), rows, *seen)
+    def _facts(self) -> RetrainFacts:
+        settings = self.bench.settings.model(self.request.model)
+        return gather(self.bench.database, settings, self.request, self.bench.clock.now())
+
+    def _weigh(self, known: pd.DataFrame, now: datetime) -> tuple[Decision, pd.DataFrame]:
+        """Decide by the rows, and then by what a cheap fit foretells; give the rows to use."""
+        prospect = Prospect(bench=self.bench, model=self.request.model, now=now)
+        counted = prospect.count(known, is_present=self.until is None)
+        count, facts = counted.count, self._facts()
+        self.request = replace(self.request, new_rows=count.new_rows)
+        facts = replace(facts, new_rows=count.new_rows, arrival=count.arrival)
+        decision = decide(facts, self._rules)
+        if not decision.go:
+            return decision, counted.rows
+        self.say("looking ahead")
+        ahead = prospect.look_ahead(counted.rows)
+        self.request = replace(self.request, preview=ahead.preview)
+        facts = replace(facts, preview=ahead.preview, unknown_classes=ahead.unknown_classes)
+        decision = decide(facts, self._rules)
+        notes = (ahead.note,) if decision.go and ahead.note else ()
+        return replace(decision, reasons=(*decision.reasons, *notes)), counted.rows
 
     def _begin(self, decision: Decision) -> None:
         """Note the start. Raises TrimtabError when too many of them led nowhere."""
@@ -156,11 +172,11 @@ class Pursuit:
         settings = self.bench.settings.model(self.request.model)
         if not contest.result.passed:
             state = RequestState.REJECTED
-        elif settings.retrain.approval == "manual":
+        elif settings.retrain.approval == "manual" or self.request.override:
             state = RequestState.WAITING
         else:
             state = RequestState.PROMOTED
-        outcome = self._end(state, contest.result.reasons, contest)
+        outcome = self._end(state, [*contest.result.reasons, *self._hindsight(contest)], contest)
         number = contest.challenger.version
         self.say(f"version {number}: {state}")
         with suppress(RegistryUnreachableError):  # the worker's reconciliation follows later
@@ -170,9 +186,20 @@ class Pursuit:
                 self.bench.registry.point(self.request.model, Alias.CHALLENGER, None)
         return outcome
 
-    def _decline(self, reasons: Sequence[str], *, is_given_up: bool = False) -> Outcome:
-        self.say(f"declined: {'; '.join(reasons)}")
-        return self._end(RequestState.DECLINED, reasons, is_given_up=is_given_up)
+    def _hindsight(self, contest: Contest) -> list[str]:
+        """Put what the preview said beside what came of it."""
+        if self.request.preview is None or contest.against is None:
+            return []
+        overall, predicted = contest.result.overall, self.request.preview.gain
+        gain = overall.champion - overall.challenger
+        return [f"the preview had predicted a gain of {predicted:.4f}; {gain:.4f} was measured"]
+
+    def _decline(self, decision: Decision) -> Outcome:
+        self.say(f"declined: {'; '.join(decision.reasons)}")
+        self.request = replace(
+            self.request, obstacles=decision.obstacles, not_before=decision.not_before
+        )
+        return self._end(RequestState.DECLINED, decision.reasons, is_given_up=decision.is_given_up)
 
     def _end(
         self,
@@ -195,6 +222,7 @@ class Pursuit:
                 version=contest.challenger.version if contest else None,
                 manifest_sha256=contest.challenger.manifest_sha256 if contest else None,
                 is_given_up=is_given_up,
+                give_up_after=self._rules.give_up_after,
             )
             if contest and state is RequestState.PROMOTED:
                 promote(

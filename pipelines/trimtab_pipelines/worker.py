@@ -28,6 +28,7 @@ from .firsts import FirstVersions
 from .jobs import LATER, Jobs
 from .logs import log_to_stderr
 from .trial_jobs import TrialJobs
+from .triggers import Triggers
 from .waiting import give_up_waiting
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Worker:
     jobs: Jobs
     trials: TrialJobs
     adoptions: AdoptionJobs
+    triggers: Triggers
     job: Job | None = None
     _sweep_is_due: bool = True
     _registry_is_up: bool = True
@@ -90,6 +92,7 @@ class Worker:
             self.drop()
             self.trials.drop()
             self.adoptions.drop()
+            self.triggers.drop()
         sys.exit("too many rounds failed in a row")
 
     def step(self) -> None:
@@ -105,6 +108,7 @@ class Worker:
             self._take_up()
         self.trials.step()
         self.adoptions.step()
+        self.triggers.step()
 
     def drop(self) -> None:
         """End the job's process; its request may be claimed again at once."""
@@ -168,6 +172,7 @@ class Worker:
                 state=RequestState.FAILED,
                 reasons=[why],
                 at=self.clock.now(),
+                give_up_after=self.settings.model(job.request.model).retrain.give_up_after,
             )
 
     def _give_back(self, stores: Stores, request: RetrainRequest, why: str) -> None:
@@ -227,6 +232,7 @@ def open_worker(settings: Settings, registry: ModelRegistry | None = None) -> Wo
         jobs=jobs,
         trials=TrialJobs(settings.folder, database, jobs, models),
         adoptions=AdoptionJobs(settings.folder, database, registry, clock, jobs),
+        triggers=Triggers(settings, database, clock, jobs),
     )
 
 

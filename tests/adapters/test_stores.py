@@ -26,9 +26,11 @@ from trimtab.policy.tallying import begin, with_pairs
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.ledger import LedgerEntry
+from trimtab.records.previews import Preview
 from trimtab.records.promotions import Promotion
 from trimtab.records.quality import Quality
-from trimtab.records.requests import RequestState, RetrainRequest, Trigger
+from trimtab.records.requests import Obstacle, RequestState, RetrainRequest, Trigger
+from trimtab.records.row_counts import Arrival, RowCount
 from trimtab.records.schema import Schema
 from trimtab.records.tallies import Evidence
 from trimtab.records.trials import Trial, TrialKind, TrialState
@@ -157,6 +159,52 @@ def test_a_model_has_one_open_request(database: SqlDatabase) -> None:
 
     with database.transaction() as stores:
         assert [r.id for r in stores.requests.recent("late")] == ["a"]
+
+
+def test_a_request_keeps_what_stood_in_its_way_and_what_was_foretold(
+    database: SqlDatabase,
+) -> None:
+    preview = Preview(
+        metric="log_loss",
+        before=0.5,
+        after=0.6,
+        low=-0.2,
+        high=0.0,
+        judged_on=300,
+        fitted_before=900,
+        fitted_after=1000,
+    )
+    with database.transaction() as stores:
+        stores.requests.ask(replace(ask("a"), cause="drift i1", override="put right"))
+        held = stores.requests.claim(["late"], "worker", MINUTE)
+        assert held is not None
+        declined = replace(
+            held,
+            state=RequestState.DECLINED,
+            obstacles=(Obstacle.PREVIEW, Obstacle.ROWS),
+            not_before=NOON,
+            new_rows=310,
+            preview=preview,
+        )
+        stores.requests.finish(declined, "worker")
+
+    with database.transaction() as stores:
+        assert stores.requests.recent("late") == [declined]
+
+
+def test_the_newest_count_of_rows_counts(database: SqlDatabase) -> None:
+    arrival = Arrival(labelled=9, expected=12, share=0.95, after=MINUTE, enough_at=NOON)
+    first = RowCount(model="late", epoch=1, counted_at=NOON, new_rows=3, arrival=arrival)
+    with database.transaction() as stores:
+        assert stores.row_counts.get("late") is None
+        stores.row_counts.put(first)
+    with database.transaction() as stores:
+        assert stores.row_counts.get("late") == first
+        stores.row_counts.put(replace(first, epoch=2, new_rows=0, arrival=None))
+    with database.transaction() as stores:
+        found = stores.row_counts.get("late")
+        assert found is not None
+        assert (found.epoch, found.new_rows, found.arrival) == (2, 0, None)
 
 
 def test_of_eight_workers_one_claims_a_request(database: SqlDatabase) -> None:

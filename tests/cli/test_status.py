@@ -1,16 +1,20 @@
 """What `trimtab status` shows stands in the stores, whatever the data are called."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from trimtab.cli.status import ModelStatus, table_of
+from trimtab.adapters.sql import open_database
+from trimtab.cli.status import ModelStatus, look, table_of
+from trimtab.records.contracts import Task
 from trimtab.records.deliveries import Standing
 from trimtab.records.endpoints import EndpointStatus
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RequestState, RetrainRequest, Trigger
 from trimtab.records.trials import Trial, TrialKind
+from trimtab.settings import ModelSettings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -40,6 +44,8 @@ def shown(
     alerts: tuple[Standing, ...] = (),
     request: RetrainRequest | None = None,
     bake: str = "",
+    waits_for: str = "",
+    is_given_up: bool = False,
 ) -> str:
     endpoint = EndpointStatus(
         model="orders",
@@ -73,6 +79,8 @@ def shown(
         bake=bake,
         labels=0,
         alerts=alerts,
+        waits_for=waits_for,
+        is_given_up=is_given_up,
     )
     console = Console(width=160)
     with console.capture() as capture:
@@ -140,3 +148,34 @@ def test_a_bake_is_told_with_how_it_stands() -> None:
     told = "version 1 until 2026-03-02 12:00 beside version 0; so far level"
 
     assert told in shown(bake=told)
+
+
+def test_it_says_what_the_next_version_waits_for_and_when_a_person_has_to_look() -> None:
+    waits = "drift: 310 new labelled rows; at least 500 are needed"
+
+    assert waits in shown(waits_for=waits)
+    assert "needs a person" not in shown(waits_for=waits)
+    assert "retraining has stopped and needs a person" in shown(is_given_up=True)
+
+
+def test_what_is_waited_for_stands_in_the_stores(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'trimtab.db'}")
+    settings = ModelSettings(task=Task.BINARY, source="rows.csv", target="y")
+    with database.transaction() as stores:
+        before = look(stores, "orders", settings, NOW)
+        stores.promotions.record(
+            Promotion(
+                model="orders",
+                epoch=1,
+                version="1",
+                previous=None,
+                manifest_sha256="0" * 64,
+                actor="tester",
+                reasons=(),
+                at=NOW,
+            )
+        )
+        after = look(stores, "orders", settings, NOW)
+
+    assert before.waits_for == "a first version is asked for by itself"
+    assert after.waits_for == "waits for drift or quality"

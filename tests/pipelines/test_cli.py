@@ -157,6 +157,8 @@ def test_a_port_that_somebody_else_has_is_named(run: Verb, project: Path) -> Non
         ["promote", "late", "1", "--force"],
         ["promote", "late", "1", "--why", "because"],
         ["train", "late", "--until", "soon"],
+        ["train", "late", "--force"],
+        ["train", "late", "--why", "because"],
         ["train"],
     ],
 )
@@ -182,9 +184,9 @@ def test_help_teaches_by_an_example(verb: str) -> None:
     assert f"Example: trimtab {verb}" in shown.output
 
 
-def by_hand(loop: Loop, said: list[str] | None = None) -> Any:
+def by_hand(loop: Loop, said: list[str] | None = None, override: str | None = None) -> Any:
     say = said.append if said is not None else lambda step: None
-    return train_by_hand(loop.bench, "late", actor="ada", say=say)
+    return train_by_hand(loop.bench, "late", actor="ada", override=override, say=say)
 
 
 def test_training_by_hand_files_claims_and_ends_a_request(loop: Loop) -> None:
@@ -211,6 +213,16 @@ def test_training_by_hand_takes_up_a_request_that_nobody_works_on(loop: Loop) ->
 
     assert ended.id == "r1"
     assert ended.state is RequestState.PROMOTED
+    assert (ended.trigger, ended.asked_by) == (Trigger.MANUAL, "ada"), "a person need not wait"
+
+
+def test_why_broken_data_may_be_trained_on_stands_with_the_request(loop: Loop) -> None:
+    loop.shop.skills = [2.0]
+    ended = by_hand(loop, override="put right").request
+
+    assert ended.override == "put right"
+    assert ended.state is RequestState.WAITING
+    assert "although data may be broken: put right" in ended.reasons
 
 
 def test_training_by_hand_does_not_get_in_the_way_of_another_one(loop: Loop) -> None:

@@ -1,14 +1,15 @@
 """The course of a request in memory: every end it can come to, and what is written down."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from trimtab.errors import LeaseLostError, RegistryUnreachableError
-from trimtab.records.incidents import Incident, Situation
-from trimtab.records.requests import RequestState, RetrainRequest, Trigger
+from trimtab.records.incidents import Alert, Incident, Situation
+from trimtab.records.requests import Obstacle, RequestState, RetrainRequest, Trigger
 from trimtab.records.versions import Alias
 from trimtab.testing.memory_registry import MemoryReports
 from trimtab_pipelines.ending import MOST_ATTEMPTS
@@ -16,6 +17,8 @@ from trimtab_pipelines.errors import NoCandidateError, SourceError
 from trimtab_pipelines.pursuing import Outcome, Pursuit
 
 Loop = Any  # the conftest's; it is no module that could be imported
+START = datetime(2013, 1, 1, tzinfo=UTC)
+SPLIT = START + timedelta(hours=900)  # what the champion was trained on was before
 MODEL = "late"
 LEASE = timedelta(seconds=30)
 
@@ -60,6 +63,7 @@ def test_the_gates_answer_stands_beside_the_version(loop: Loop) -> None:
 
 
 def test_a_challenger_that_is_no_better_is_rejected_and_the_champion_stays(loop: Loop) -> None:
+    with_settings(loop, preview=False)
     loop.crown(loop.shop.add(2.0))
     loop.shop.skills = [2.0]
     outcome = pursue(loop, loop.ask(Trigger.DRIFT))
@@ -96,8 +100,7 @@ def test_a_declined_request_trains_nothing_and_says_why(loop: Loop) -> None:
     assert loop.events() == ["retrain declined"]
 
 
-def test_broken_data_is_declined_before_the_rows_are_even_read(loop: Loop) -> None:
-    loop.crown(loop.shop.add(0.0))
+def break_data(loop: Loop) -> None:
     with loop.database.transaction() as stores:
         stores.incidents.save(
             Incident(
@@ -109,6 +112,11 @@ def test_broken_data_is_declined_before_the_rows_are_even_read(loop: Loop) -> No
                 evidence=("temp is null",),
             )
         )
+
+
+def test_broken_data_is_declined_before_the_rows_are_even_read(loop: Loop) -> None:
+    loop.crown(loop.shop.add(0.0))
+    break_data(loop)
     (loop.bench.settings.folder / "rows.csv").unlink()
     pursue(loop, loop.ask(Trigger.DRIFT))
 
@@ -129,21 +137,148 @@ def test_drift_soon_after_a_training_is_declined_and_a_person_is_not(loop: Loop)
     assert loop.state("r3") is RequestState.REJECTED
 
 
-def test_after_many_losses_in_a_row_a_person_is_asked(loop: Loop) -> None:
-    with_settings(loop, give_up_after=2)
+def test_the_loss_that_uses_up_the_tries_asks_a_person_at_once_and_once(loop: Loop) -> None:
+    with_settings(loop, give_up_after=2, preview=False)
     loop.crown(loop.shop.add(2.0))
-    loop.shop.skills = [0.0, 0.0]
-    for number in ("r1", "r2", "r3"):
+    loop.shop.skills = [0.0, 0.0, 0.0, 0.0, 0.0]
+    for number in ("r1", "r2"):
         pursue(loop, loop.ask(Trigger.DRIFT, id=number))
         loop.clock.moment += timedelta(days=10)
-
     assert [loop.state(n) for n in ("r1", "r2")] == [RequestState.REJECTED] * 2
-    assert loop.state("r3") is RequestState.DECLINED
-    assert "a person has to look at it" in loop.request("r3").reasons[0]
-    with loop.database.transaction() as stores:
-        [alert] = stores.outbox.due()
+    assert "2 trainings in a row gave no better version" in loop.request("r2").reasons[-1]
+    [alert] = alerts(loop)
     assert "needs a person" in alert.title
     assert "trimtab train late" in alert.body
+
+    pursue(loop, loop.ask(Trigger.DRIFT, id="r3"))
+    assert loop.state("r3") is RequestState.DECLINED
+    assert loop.request("r3").obstacles == (Obstacle.GIVEN_UP,)
+    assert "a person has to look at it" in loop.request("r3").reasons[0]
+    assert alerts(loop) == [alert], "it is said once"
+
+    pursue(loop, loop.ask(Trigger.MANUAL, id="r4"))
+    loop.clock.moment += timedelta(days=10)
+    for number in ("r5", "r6"):
+        pursue(loop, loop.ask(Trigger.DRIFT, id=number))
+        loop.clock.moment += timedelta(days=10)
+    assert [loop.state(n) for n in ("r4", "r5", "r6")] == [RequestState.REJECTED] * 3
+    assert len(alerts(loop)) == 2, "after a person it starts anew, and may stop anew"
+
+
+def alerts(loop: Loop) -> list[Alert]:
+    with loop.database.transaction() as stores:
+        return list(stores.outbox.due())
+
+
+def test_what_a_preview_sees_no_gain_in_is_not_trained(loop: Loop) -> None:
+    loop.crown(loop.shop.add(2.0))
+    pursue(loop, loop.ask(Trigger.DRIFT))
+    request = loop.request()
+
+    assert request.state is RequestState.DECLINED
+    assert request.obstacles == (Obstacle.PREVIEW,)
+    assert loop.shop.begun == 0
+    assert request.preview is not None
+    assert not request.preview.predicts_gain
+    assert f"a gain of {request.preview.gain:.4f}" in request.reasons[0]
+    assert request.not_before == loop.clock.now() + timedelta(hours=18)
+
+
+def test_previews_say_no_three_times_ever_more_rarely_and_then_the_truth_is_asked(
+    loop: Loop,
+) -> None:
+    loop.crown(loop.shop.add(2.0))
+    loop.shop.skills = [2.0]
+    for day in range(6):
+        pursue(loop, loop.ask(Trigger.DRIFT, id=f"r{day}"))
+        loop.clock.moment += timedelta(days=1)
+    made = [loop.request(f"r{day}").preview is not None for day in range(6)]
+    assert made == [True, True, False, True, False, False]
+    assert loop.shop.begun == 0
+
+    pursue(loop, loop.ask(Trigger.DRIFT, id="r6"))
+    assert loop.state("r6") is RequestState.REJECTED
+    last = loop.request("r6").reasons[-1]
+    assert last.startswith("the preview had predicted a gain of -")
+    assert last.endswith("was measured")
+
+
+def test_a_person_sees_what_the_preview_says_and_is_not_stopped(loop: Loop) -> None:
+    loop.crown(loop.shop.add(2.0))
+    loop.shop.skills = [2.0]
+    pursue(loop, loop.ask(Trigger.MANUAL))
+
+    assert loop.state() is RequestState.REJECTED
+    assert loop.request().preview is not None
+    assert any("is trained all the same" in reason for reason in started(loop))
+
+
+def read(loop: Loop) -> pd.DataFrame:
+    return pd.read_csv(loop.bench.settings.folder / "rows.csv", parse_dates=["at"])
+
+
+def started(loop: Loop) -> tuple[str, ...]:
+    with loop.database.transaction() as stores:
+        entries = stores.ledger.entries(MODEL)
+    return next(e.reasons for e in entries if e.event == "training started")
+
+
+def test_a_preview_that_sees_a_gain_lets_the_training_begin(loop: Loop) -> None:
+    rows = read(loop)
+    moved = rows["at"] >= SPLIT
+    rows.loc[moved, "late"] = ~rows.loc[moved, "late"].astype(bool)
+    rows.to_csv(loop.bench.settings.folder / "rows.csv", index=False)
+    loop.crown(loop.shop.add(2.0))
+    loop.shop.skills = [-2.0]
+    pursue(loop, loop.ask(Trigger.DRIFT))
+    preview = loop.request().preview
+
+    assert loop.state() is RequestState.PROMOTED
+    assert preview is not None
+    assert preview.low > 0
+    assert any("a preview predicts" in reason for reason in started(loop))
+
+
+def test_counting_leaves_what_was_found_for_everybody_to_see(loop: Loop) -> None:
+    with_settings(loop, min_new_rows=1000)
+    promotion = loop.crown(loop.shop.add(0.0))
+    pursue(loop, loop.ask(Trigger.DRIFT))
+    with loop.database.transaction() as stores:
+        count = stores.row_counts.get(MODEL)
+
+    assert (count.new_rows, count.epoch) == (300, promotion.epoch)
+    assert loop.request().new_rows == 300
+    assert loop.request().obstacles == (Obstacle.ROWS,)
+
+
+def test_broken_data_is_trained_on_when_a_person_says_why_and_the_winner_waits(
+    loop: Loop,
+) -> None:
+    loop.crown(loop.shop.add(0.0))
+    break_data(loop)
+    pursue(loop, loop.ask(Trigger.MANUAL, id="r1"))
+    assert loop.state("r1") is RequestState.DECLINED
+
+    loop.shop.skills = [2.0]
+    why = "the unit was put right in the source"
+    pursue(loop, replace(loop.ask(Trigger.MANUAL, id="r2"), override=why))
+    assert loop.state("r2") is RequestState.WAITING
+    assert loop.champion() == "1"
+    assert loop.request("r2").override == why
+    assert any(why in reason for reason in started(loop))
+
+
+def test_labels_that_the_champion_does_not_know_are_named_before_a_training(loop: Loop) -> None:
+    rows = read(loop)
+    rows["late"] = rows["late"].map({True: "True", False: "False"})
+    rows.loc[rows.index[-5:], "late"] = "maybe"
+    rows.to_csv(loop.bench.settings.folder / "rows.csv", index=False)
+    loop.crown(loop.shop.add(0.0))
+    pursue(loop, loop.ask(Trigger.DRIFT))
+
+    assert Obstacle.CLASSES in loop.request().obstacles
+    assert "'maybe' (5 rows)" in loop.request().reasons[0]
+    assert loop.shop.begun == 0
 
 
 @pytest.mark.parametrize(
@@ -165,6 +300,7 @@ def test_what_goes_wrong_in_training_ends_the_request_with_the_reason(
 
     assert loop.state() is state
     assert str(error) in loop.request().reasons[-1]
+    assert (Obstacle.DATA in loop.request().obstacles) == (state is RequestState.DECLINED)
     assert loop.champion() is None
 
 

@@ -137,7 +137,9 @@ def test_obstacles_of_time_are_gone_at_the_moment_that_was_told(
 ) -> None:
     until = decide(facts, rules).not_before
     if until is not None:
-        then = decide(replace(facts, now=until, preview=None), rules)
+        # A preview is made only when the one before is long enough ago.
+        vetoes = facts.vetoes if facts.preview is None else ()
+        then = decide(replace(facts, now=until, preview=None, vetoes=vetoes), rules)
 
         assert until > facts.now
         assert not {Obstacle.COOLDOWN, Obstacle.BUDGET, Obstacle.PREVIEW} & set(then.obstacles)
@@ -206,7 +208,10 @@ def test_time_alone_never_takes_a_permission_away(facts: RetrainFacts, rules: Re
         ({"broken_data": ("temp is null",)}, "temp is null"),
         ({"unknown_classes": ("maybe",)}, "knows no class maybe"),
         ({"preview": preview(-0.02)}, "a gain of -0.0200"),
-        ({"vetoes": (NOW - DAY,)}, "predicted no gain 1 d ago; the next one is 2013-06-03"),
+        (
+            {"vetoes": (NOW - 2 * DAY, NOW - DAY, NOW - 3 * DAY)},
+            "predicted no gain 1 d ago; the next one is 2013-06-03",
+        ),
     ],
 )
 def test_one_obstacle_is_enough_and_is_the_only_reason_given(
@@ -317,6 +322,16 @@ def test_vetoes_count_back_to_the_last_training() -> None:
         NOW + 8 * DAY,
     )
     assert vetoes_of(at, NOW + 7 * DAY) == (NOW + 9 * DAY, NOW + 8 * DAY)
+
+
+@pytest.mark.parametrize(("noes", "hours"), [(1, 18), (2, 36), (3, 72), (4, 72)])
+def test_after_each_no_the_next_preview_waits_longer(noes: int, hours: int) -> None:
+    last = NOW - timedelta(hours=hours)
+    vetoes = (last, *(last - n * DAY for n in range(1, noes)))
+    just_before = tuple(at + timedelta(seconds=1) for at in vetoes)
+
+    assert decide(good(vetoes=vetoes), RULES).go
+    assert decide(good(vetoes=just_before), RULES).obstacles == (Obstacle.PREVIEW,)
 
 
 def test_after_three_vetoes_the_truth_is_asked_and_that_is_said() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from trimtab.errors import SettingsError, UnknownModelError
 from trimtab.records.contracts import Task
+from trimtab.records.triggers import AllOf
 from trimtab.settings import Environment, Settings, load
 
 MODEL = '[models.late]\ntask = "binary"\nsource = "flights.csv"\ntarget = "late"\n'
@@ -21,6 +22,9 @@ source = "flights.csv"
 def read(tmp_path: Path, text: str) -> Settings:
     (tmp_path / "trimtab.toml").write_text(text)
     return load(tmp_path, Environment())
+
+
+RETRAIN = MODEL + "[models.late.retrain]\n"
 
 
 def test_a_model_needs_only_task_source_and_target(tmp_path: Path) -> None:
@@ -61,6 +65,18 @@ def test_a_model_needs_only_task_source_and_target(tmp_path: Path) -> None:
         ("[models]", "models: none is declared"),
         (MODEL + "time = 'id'\nkey = 'id'", "key: 'id' is also named as time"),
         (MODEL + "[platform]\nhost = '0.0.0.0'", "TRIMTAB_TRACKING_URI"),
+        (RETRAIN + "on = 'drift'", """retrain.on: write a list: on = ["drift"]"""),
+        (RETRAIN + "on = ['drfit']", "Did you mean 'drift'?"),
+        (RETRAIN + "on = ['drift or quality']", "an entry of its own"),
+        (RETRAIN + "on = ['drift and drift']", "names 'drift' twice"),
+        (RETRAIN + "on = [['drift']]", "each entry is a text"),
+        (RETRAIN + "on = ['by hand']", "a person may always ask"),
+        (RETRAIN + "on = ['schedule']", 'say how often: "every 30d"'),
+        (RETRAIN + "on = ['every month']", "'month' is no length of time"),
+        (RETRAIN + "on = ['every 1d']", "would always wait for the cooldown of 3d"),
+        (RETRAIN + "on = ['new labels']", 'say how many: "1000 new labels"'),
+        (RETRAIN + "on = ['0 new labels']", "write at least 1"),
+        (UNLABELLED + "[models.usual.retrain]\non = ['5 new labels']", "no labels that could be"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -151,3 +167,16 @@ def test_a_window_may_stand_alone_or_in_a_list(tmp_path: Path) -> None:
             .train.window
         )
         assert str(window) == "90d"
+
+
+def test_triggers_are_any_of_a_list_and_all_of_what_is_joined(tmp_path: Path) -> None:
+    on = ["measured quality", "Drift  and 1_000 new labels", "every 30d AND drift"]
+    model = read(tmp_path, RETRAIN + f"on = {on}").model("late")
+    entries = [[str(c) for c in entry.conditions] for entry in model.retrain.on]
+
+    assert entries == [
+        ["measured quality"],
+        ["drift", "1,000 new labels"],
+        ["every 30d", "drift"],
+    ]
+    assert [AllOf.parse(str(entry)) for entry in model.retrain.on] == list(model.retrain.on)

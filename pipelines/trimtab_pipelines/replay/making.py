@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
 from mlflow.models import Model
 
 from trimtab.errors import TrimtabError
 from trimtab.records.requests import RequestState
 from trimtab_pipelines.check import check
+from trimtab_pipelines.counting import count_rows
 from trimtab_pipelines.errors import DataRefusedError, NoCandidateError
 from trimtab_pipelines.fitting import fit_candidates
 from trimtab_pipelines.folds import fit_folds
@@ -63,7 +65,7 @@ def make_at(history: History, moment: datetime, folder: Path) -> Made:
 
 def _make(history: History, moment: datetime, folder: Path) -> Made:
     model, settings = history.model, history.settings
-    known = history.known(moment).reset_index(drop=True)
+    known = usable(history, moment)
     if known.empty:
         raise DataRefusedError(f"no row has a label that was known at {moment:%Y-%m-%d %H:%M}")
     split = split_by_time(known, settings, moment)
@@ -86,6 +88,20 @@ def _make(history: History, moment: datetime, folder: Path) -> Made:
         candidate=best.name,
         folder=folder,
     )
+
+
+def usable(history: History, moment: datetime) -> pd.DataFrame:
+    """Give the rows that are known at a moment and so old that their labels are complete."""
+    counted = count_rows(
+        history.settings,
+        history.model,
+        history.known(moment),
+        champion=None,
+        epoch=0,
+        lag=None,
+        now=moment,
+    )
+    return counted.rows.reset_index(drop=True)
 
 
 def _end_of(error: TrimtabError) -> RequestState:

@@ -19,7 +19,6 @@ _YARDSTICK = {
     "cooldown": timedelta(seconds=1),
     "budget": Rate.parse("1000000 per day"),
     "min_new_rows": 1,
-    "completeness": 0.0,
     "preview": False,
     "give_up_after": 1_000_000,
 }

@@ -17,6 +17,7 @@ from trimtab_pipelines.judging import judge
 from .answering import Answering
 from .errors import ReplayError
 from .history import History
+from .making import usable
 from .policies import DRIFT, EVENLY, Policy, evenly, policy_of, require_known
 from .results import compare
 from .simulation import Course, Simulation
@@ -83,7 +84,7 @@ def _first(history: History, workshop: Workshop) -> Version:
     if not made.is_made:
         raise ReplayError(f"There is no first version at {made.name}: {made.why}")
     version = workshop.load(made)
-    rows = history.known(history.since, version.record.trained_until)
+    rows = usable(history, history.since)
     result = judge(history.settings, rows, version.contender, None)
     if not result.passed:
         raise ReplayError(

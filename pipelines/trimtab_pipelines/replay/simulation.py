@@ -6,19 +6,20 @@ from datetime import datetime, timedelta
 from itertools import count
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from trimtab.policy.asking import Known, facts_of, needs_count, next_request
-from trimtab.policy.retrain import Decision, decide
-from trimtab.records.gate import GateResult
+from trimtab.policy.retrain import Decision, RetrainFacts, decide
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RequestState, RetrainRequest
-from trimtab.records.row_counts import RowCount
 from trimtab.records.triggers import Cause
 from trimtab.records.windows import Window
-from trimtab.settings import rules_of
+from trimtab.settings import ModelSettings, rules_of
+from trimtab_pipelines.counting import Counted, count_rows
 from trimtab_pipelines.errors import DataRefusedError
 from trimtab_pipelines.judging import judge
+from trimtab_pipelines.previewing import preview, unknown_classes
 
 from .answering import Answering
 from .history import History
@@ -143,7 +144,7 @@ class Simulation:
         rows = self.history.numbers(start, end)
         self._watching.close(window, self._version, self._champion, rows, now)
 
-    def _known(self, now: datetime, row_count: RowCount | None = None) -> Known:
+    def _known(self, now: datetime) -> Known:
         active = self._watching.active
         return Known(
             model=self.history.model,
@@ -152,35 +153,50 @@ class Simulation:
             requests=self._requests,
             incidents=active,
             verdicts=self._watching.recent if active else (),
-            count=row_count,
         )
 
     def _ask(self, now: datetime) -> None:
         rules = rules_of(self.policy.settings)
         known = self._known(now)
         if needs_count(known, rules):
-            known = replace(known, count=self._count(now))
+            known = replace(known, count=self._count(now, self._dated(now)).count)
         request = next_request(known, rules, id=f"{now:%Y%m%dT%H%M%S}", asked_by=_ASKED_BY)
         if request is not None:
             self._pursue(request, now)
 
-    def _count(self, now: datetime) -> RowCount:
-        """Count the rows whose label is known and that the champion has not seen."""
-        unseen = self.history.known_numbers(now, self._version.record.trained_until)
-        return RowCount(
-            model=self.history.model,
+    def _dated(self, now: datetime) -> pd.DataFrame:
+        """Give the known rows without their inputs, which a count does not need."""
+        numbers = self.history.known_numbers(now)
+        names = [self.history.time, self.history.settings.label_time]
+        return self.history.rows[[name for name in names if name]].iloc[numbers]
+
+    def _count(self, now: datetime, rows: pd.DataFrame) -> Counted:
+        """Count the rows that the champion has not seen and whose labels are complete."""
+        return count_rows(
+            self._settings,
+            self.history.model,
+            rows,
+            champion=self._version.record,
             epoch=self._champion.epoch,
-            counted_at=now,
-            new_rows=len(unseen),
+            lag=None,
+            now=now,
         )
+
+    @property
+    def _settings(self) -> ModelSettings:
+        return self.history.settings.model_copy(update={"retrain": self.policy.settings})
 
     def _pursue(self, request: RetrainRequest, now: datetime) -> None:
         """Take a request to its end; a training takes no time here."""
-        decision = self._decide(request, now, None)
-        if decision.go:
-            row_count = self._count(now)
-            request = replace(request, new_rows=row_count.new_rows)
-            decision = self._decide(request, now, row_count)
+        rules = rules_of(self.policy.settings)
+        facts = facts_of(self._known(now), request.trigger, request)
+        decision = decide(facts, rules)
+        if not decision.go:
+            self._decline(request, decision, now)
+            return
+        counted = self._count(now, self.history.known(now))
+        request, facts = self._looked_ahead(request, facts, counted, now)
+        decision = decide(facts, rules)
         if not decision.go:
             self._decline(request, decision, now)
             return
@@ -192,7 +208,9 @@ class Simulation:
             return
         challenger = self.workshop.load(made)
         try:
-            result = self._contest(challenger, now)
+            result = judge(
+                self.history.settings, counted.rows, challenger.contender, self._version.contender
+            )
         except DataRefusedError as error:  # no labelled row is new to both
             self._end(request, RequestState.DECLINED, (str(error),), now, made)
             return
@@ -202,11 +220,21 @@ class Simulation:
         if result.passed:
             self._promote(challenger, now, result.reasons)
 
-    def _decide(
-        self, request: RetrainRequest, now: datetime, row_count: RowCount | None
-    ) -> Decision:
-        facts = facts_of(self._known(now, row_count), request.trigger, request)
-        return decide(facts, rules_of(self.policy.settings))
+    def _looked_ahead(
+        self, request: RetrainRequest, facts: RetrainFacts, counted: Counted, now: datetime
+    ) -> tuple[RetrainRequest, RetrainFacts]:
+        """Put what the rows say among the facts and, where that is enough to go on, a preview."""
+        count = counted.count
+        request = replace(request, new_rows=count.new_rows)
+        facts = replace(facts, new_rows=count.new_rows, arrival=count.arrival)
+        if not decide(facts, rules_of(self.policy.settings)).go:
+            return request, facts
+        given = (self._settings, counted.rows, self._version.contender, now)
+        facts = replace(facts, unknown_classes=unknown_classes(*given))
+        if not self.policy.settings.preview:
+            return request, facts
+        foretold = preview(*given).preview
+        return replace(request, preview=foretold), replace(facts, preview=foretold)
 
     def _decline(self, request: RetrainRequest, decision: Decision, now: datetime) -> None:
         if decision.is_given_up and self._champion.epoch not in self._given_up:
@@ -214,13 +242,6 @@ class Simulation:
             self._alerts += 1
         declined = replace(request, obstacles=decision.obstacles, not_before=decision.not_before)
         self._end(declined, RequestState.DECLINED, decision.reasons, now)
-
-    def _contest(self, challenger: Version, now: datetime) -> GateResult:
-        """Have the gate judge on the newest rows whose labels had come."""
-        champion = self._version
-        since = min(champion.record.trained_until, challenger.record.trained_until)
-        rows = self.history.known(now, since)
-        return judge(self.history.settings, rows, challenger.contender, champion.contender)
 
     def _end(
         self,

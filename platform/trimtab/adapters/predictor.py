@@ -100,6 +100,11 @@ class Predictor:
         size = (folder / MODEL_FILE).stat().st_size
         return cls(contract, pipeline, _place(pipeline[-1], device, size))
 
+    @property
+    def pipeline(self) -> Any:
+        """The scikit-learn pipeline that answers."""
+        return self._pipeline
+
     def lowered(self) -> "Predictor":
         """Give one that answers rows by the fast path. Raises CannotLowerError."""
         fast = lower(self._pipeline, self.contract.schema)

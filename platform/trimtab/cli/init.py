@@ -145,7 +145,7 @@ window = "1d"                          # the slice of time that is judged at onc
 false_alarms = "1 per quarter"         # a budget, not a threshold
 
 [models.{name}.retrain]
-on = ["drift", "quality"]
+on = ["drift", "quality"]              # or "drift and 1000 new labels", "every 30d"
 cooldown = "3d"
 budget = "4 per month"
 approval = "automatic"                 # or "manual": a winner waits for `trimtab approve`

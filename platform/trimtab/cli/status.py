@@ -23,7 +23,7 @@ from .output import console
 
 if TYPE_CHECKING:
     from trimtab.ports import Stores
-    from trimtab.settings import Settings
+    from trimtab.settings import ModelSettings, Settings
 
 _UNDELIVERED = timedelta(hours=1)  # what nobody took for so long, somebody should look at
 _SILENT = timedelta(seconds=30)  # an endpoint that says nothing for so long is down
@@ -49,6 +49,10 @@ class ModelStatus:
     """How its alerts stand at each address."""
     unmatched_labels: int = 0
     """Those of them that no prediction was found for, or not yet."""
+    waits_for: str = ""
+    """What a new version waits for."""
+    is_given_up: bool = False
+    """Nothing more is trained until a person has looked."""
 
     def troubles(self, now: datetime) -> list[str]:
         """List what somebody should look at; empty when all is well."""
@@ -56,6 +60,8 @@ class ModelStatus:
         if waits := _waiting(self.request, self.champion, now):
             found.append(waits)
         found += [text for alerts in self.alerts if (text := _undelivered(alerts, now))]
+        if self.is_given_up:
+            found.append("retraining has stopped and needs a person")
         if self.endpoint is None or _is_silent(self.endpoint, now):
             found.append("the endpoint is down")
         elif self.endpoint.note:
@@ -67,21 +73,31 @@ class ModelStatus:
         return found
 
 
-def look(stores: "Stores", model: str) -> ModelStatus:
-    """Gather a model's status in one transaction."""
+def look(stores: "Stores", model: str, settings: "ModelSettings", now: datetime) -> ModelStatus:
+    """Gather a model's status in one transaction; `now` is by the clock of the loop."""
+    from trimtab.policy.asking import is_given_up, waiting_words
+    from trimtab.policy.known import read_known
+    from trimtab.settings import rules_of
+
+    known, rules = (
+        read_known(stores, model, n=settings.monitor.n, now=now),
+        rules_of(settings.retrain),
+    )
     trial = stores.trials.running(model)
     return ModelStatus(
         model=model,
-        champion=stores.promotions.current(model),
+        champion=known.champion,
         endpoint=stores.endpoints.get(model),
         verdict=next(iter(stores.verdicts.recent(model, limit=1)), None),
-        incidents=tuple(stores.incidents.active(model)),
-        request=next(iter(stores.requests.recent(model, limit=1)), None),
+        incidents=tuple(known.incidents),
+        request=next(iter(known.requests), None),
         trial=trial,
         bake=_bake(stores, trial) if trial and trial.kind is TrialKind.BAKE else "",
         labels=stores.labels.count(model),
         alerts=tuple(stores.outbox.standing(model)),
         unmatched_labels=stores.label_search.unmatched(model),
+        waits_for=waiting_words(known, rules),
+        is_given_up=is_given_up(known, rules),
     )
 
 
@@ -90,11 +106,13 @@ def look(stores: "Stores", model: str) -> ModelStatus:
 @project_option
 def status(settings: "Settings", as_json: bool) -> None:
     """Show where each model is in the loop."""
-    from trimtab.adapters.opening import open_database
+    from trimtab.adapters.opening import open_clock, open_database
     from trimtab.records.documents import to_json
 
     with open_database(settings).transaction() as stores:
-        models = [look(stores, model) for model in settings.project.models]
+        then = open_clock(settings).now()
+        declared = settings.project.models.items()
+        models = [look(stores, name, model, then) for name, model in declared]
     now = datetime.now(UTC)
     if as_json:
         click.echo(to_json(models, kind=list[ModelStatus], indent=2))
@@ -139,6 +157,8 @@ def _lines(model: ModelStatus, now: datetime) -> list[tuple[str, str]]:
     if model.request:
         request = model.request
         lines.append(("retraining", f"{request.state} ({request.trigger}, {request.asked_at:%F})"))
+    if model.waits_for:
+        lines.append(("next version", model.waits_for))
     if model.trial and model.bake:
         lines.append(("bakes", model.bake))
     elif model.trial:

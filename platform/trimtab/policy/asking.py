@@ -63,9 +63,14 @@ class Known:
         return self.count.new_rows if self.count and self.count.epoch == epoch else None
 
     @property
+    def since(self) -> datetime | None:
+        """When the champion was promoted: what was tried before counts no more."""
+        return self.champion.at if self.champion else None
+
+    @property
     def last_training(self) -> datetime | None:
         """When the last training was asked for, or the champion moved."""
-        moved = [self.champion.at] if self.champion else []
+        moved = [] if self.since is None else [self.since]
         return max([*trainings_of(self.requests), *moved], default=None)
 
     @property
@@ -144,8 +149,7 @@ def decision_on(known: Known, rules: RetrainRules, trigger: Trigger) -> Decision
 def facts_of(known: Known, trigger: Trigger, request: RetrainRequest | None = None) -> RetrainFacts:
     """Put what is known as the facts of a decision; `request` is the one to be decided."""
     others = [r for r in known.requests if request is None or r.id != request.id]
-    since = known.champion.at if known.champion else None
-    advanced = last_advance(known.moves) or since
+    advanced = last_advance(known.moves) or known.since
     return RetrainFacts(
         trigger=trigger,
         now=known.now,
@@ -160,7 +164,7 @@ def facts_of(known: Known, trigger: Trigger, request: RetrainRequest | None = No
             if incident.situation is Situation.BROKEN_DATA
             for line in incident.evidence or (f"incident {incident.id}",)
         ),
-        vetoes=vetoes_of(others, since),
+        vetoes=vetoes_of(others, known.since),
         override=request.override if request else None,
     )
 
@@ -176,17 +180,22 @@ def needs_count(known: Known, rules: RetrainRules) -> bool:
     return ask is not None and (known.new_rows is None or known.new_rows < needed)
 
 
+def is_given_up(known: Known, rules: RetrainRules) -> bool:
+    """Tell whether nothing is trained any more until a person has looked."""
+    return losses_in_row(known.requests, known.since) >= rules.give_up_after
+
+
 def waiting_words(known: Known, rules: RetrainRules) -> str:
     """Say what a new version waits for."""
-    if known.champion is None:
-        return "a first version is asked for by itself"
     if known.open_request is not None:
         return f"{known.open_request.trigger} asked; it is {known.open_request.state}"
     ask = standing_ask(known, rules.on)
-    decision = decision_on(known, rules, ask.trigger if ask else Trigger.SCHEDULE)
-    if decision.is_given_up and ask is None:
-        return decision.reasons[-1]
+    if ask is None and is_given_up(known, rules):
+        return decision_on(known, rules, Trigger.FIRST).reasons[-1]
+    if known.champion is None:
+        return "a first version is asked for by itself"
     if ask is not None:
+        decision = decision_on(known, rules, ask.trigger)
         against = decision.reasons if not decision.go else ("asking",)
         return f"{ask.trigger}: {'; '.join(against)}"
     entries = " or ".join(" and ".join(_words(known, entry)) for entry in rules.on)
@@ -298,9 +307,8 @@ def _labels(known: Known, condition: Condition) -> _State:
 
 def _rows_at_last_training(known: Known) -> int:
     """Count the rows that a challenger of this champion has been tried with already."""
-    moved = known.champion.at if known.champion else None
     for request in known.requests:
-        if moved and request.asked_at < moved:
+        if known.since and request.asked_at < known.since:
             break
         if request.state in (RequestState.REJECTED, RequestState.FAILED):
             return request.new_rows or 0
@@ -310,10 +318,9 @@ def _rows_at_last_training(known: Known) -> int:
 def _declined(known: Known, cause: str) -> list[RetrainRequest]:
     """List how often a cause was declined since the last training or move, newest first."""
     found: list[RetrainRequest] = []
-    since = known.champion.at if known.champion else None
     for request in known.requests:
         ended = request.finished_at
-        if trainings_of([request]) or (since and ended and ended < since):
+        if trainings_of([request]) or (known.since and ended and ended < known.since):
             break
         if request.state is RequestState.DECLINED and request.cause == cause:
             found.append(request)

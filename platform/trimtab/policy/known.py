@@ -14,10 +14,12 @@ _REQUESTS = 500
 def read_known(stores: Stores, model: str, *, n: int, now: datetime) -> Known:
     """Read it in the caller's transaction; `n` is that of the k of n windows.
 
-    Verdicts are long, and tell only what an incident is about: they are read where there is one.
+    Verdicts are long, and matter where there is an incident; without one the newest is enough, to
+    see whether the data is broken.
     """
     moves, incidents = stores.promotions.history(model), stores.incidents.active(model)
     champion = moves[0] if moves else None
+    far_back = FAR_BACK * n if incidents else 1
     return Known(
         model=model,
         now=now,
@@ -25,9 +27,7 @@ def read_known(stores: Stores, model: str, *, n: int, now: datetime) -> Known:
         requests=stores.requests.recent(model, limit=_REQUESTS),
         incidents=incidents,
         verdicts=(
-            stores.verdicts.recent(model, champion.version, limit=FAR_BACK * n)
-            if champion and incidents
-            else ()
+            stores.verdicts.recent(model, champion.version, limit=far_back) if champion else ()
         ),
         count=stores.row_counts.get(model),
         moves=moves,

@@ -1,6 +1,7 @@
 """How late labels come, learned from those that have, and how far those of new rows have come."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from trimtab.records.quality import LabelLag
 from trimtab.records.row_counts import Arrival
+from trimtab.records.verdicts import Verdict
 
 from .summaries import Floats
 
@@ -68,6 +70,37 @@ def curve_of(lag: LabelLag) -> LagCurve:
     scale = max(0.0, most - median) / math.log(5)
     lags = np.clip(median + scale * np.log(0.5 / (1 - _SHARES)), 0, None)
     return LagCurve(lags=lags, shares=_SHARES.copy())
+
+
+def lag_of_windows(verdicts: Sequence[Verdict], now: datetime) -> LabelLag | None:
+    """Take the lag that the monitor has measured, from a window that is done with (newest first).
+
+    Of a young window only the quick labels are there. So the newest counts that is twice as old as
+    nine of ten of its labels took; else the one with the most of its labels.
+    """
+    known = [
+        (v, v.quality) for v in verdicts if v.quality is not None and v.quality.lag is not None
+    ]
+    for verdict, quality in known:
+        if quality.lag is not None and now - verdict.window.end >= 2 * quality.lag.most:
+            return quality.lag
+    best = max((q for _, q in known), key=lambda quality: quality.completeness, default=None)
+    return best.lag if best is not None else None
+
+
+def shows_lag(times: Floats, now: datetime, curve: LagCurve, share: float) -> bool:
+    """Tell whether labelled rows get fewer towards the present, as they must where labels lag.
+
+    `times` are those of all labelled rows, in seconds, rising. What is known of other labels, such
+    as those that callers told, says nothing of a source that has them all at once. The newest
+    stretch is compared with the one before, so a source that does not reach back so far shows none.
+    """
+    after, end = curve.within(share).total_seconds(), now.timestamp()
+    if not times.size or after <= 0 or times[0] > end - 2 * after:
+        return False
+    middle, start = np.searchsorted(times, [end - after, end - 2 * after])
+    newest, before = len(times) - middle, middle - start
+    return bool(newest < share * before)
 
 
 def arrival(

@@ -293,7 +293,7 @@ def _classes(facts: RetrainFacts) -> _Finding:
 
 
 def _preview(facts: RetrainFacts, rules: RetrainRules) -> _Finding:
-    """Let a preview say no, for as long as the cool-down lasts, and not for ever."""
+    """Let a preview say no, ever longer, and not for ever."""
     if facts.preview is None:
         return _last_veto(facts, rules)
     found = f"a preview predicts {facts.preview}"
@@ -304,7 +304,7 @@ def _preview(facts: RetrainFacts, rules: RetrainRules) -> _Finding:
     if len(facts.vetoes) >= MOST_VETOES:
         words = f"{found}; it has said no {len(facts.vetoes)} times, so the truth is asked"
         return _Finding(words=words)
-    ends = facts.now + rules.cooldown
+    ends = _next_preview(facts.now, len(facts.vetoes) + 1, rules)
     words = f"{found}; no gain, so nothing is trained; the next preview is {ends:%Y-%m-%d %H:%M}"
     return _Finding(words=words, obstacle=Obstacle.PREVIEW, until=ends)
 
@@ -312,11 +312,16 @@ def _preview(facts: RetrainFacts, rules: RetrainRules) -> _Finding:
 def _last_veto(facts: RetrainFacts, rules: RetrainRules) -> _Finding:
     newest = max(facts.vetoes)
     words = f"a preview predicted no gain {_ago(facts.now - newest)} ago"
-    ends = newest + rules.cooldown
+    ends = _next_preview(newest, len(facts.vetoes), rules)
     if facts.now >= ends or facts.trigger in _UNHURRIED:
         return _Finding(words=words)
     words = f"{words}; the next one is {ends:%Y-%m-%d %H:%M}"
     return _Finding(words=words, obstacle=Obstacle.PREVIEW, until=ends)
+
+
+def _next_preview(said_no: datetime, noes: int, rules: RetrainRules) -> datetime:
+    """Wait a quarter of the cool-down after a first no, then half of it, then all of it."""
+    return said_no + rules.cooldown * 2.0 ** min(0, noes - MOST_VETOES)
 
 
 def _patience(facts: RetrainFacts, rules: RetrainRules) -> _Finding:

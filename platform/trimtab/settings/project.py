@@ -183,7 +183,8 @@ class RetrainSettings(Section):
     `measured quality`, `estimated quality`, `every 30d` (since the last training or promotion) and
     `1000 new labels`. Broken data never asks."""
     cooldown: Duration = timedelta(days=3)
-    """Shortest time between two trainings of one model, and between two previews that say no."""
+    """Shortest time between two trainings of one model; a preview that says no is made again after
+    a quarter, a half, and all of it."""
     budget: RateSetting = Rate.parse("4 per month")
     """How many trainings there may be."""
     min_new_rows: Annotated[int, Field(ge=1)] = 500
