@@ -26,6 +26,7 @@ class AdoptionJobs:
     registry: ModelRegistry
     clock: Clock
     jobs: Jobs
+    pause: float = _PAUSE
     process: ForkServerProcess | None = None
     _wanted: dict[str, str] = field(default_factory=dict)
     _checked: tuple[str, str] = ("", "")
@@ -64,7 +65,7 @@ class AdoptionJobs:
         if code == 0:
             self._deaths.pop(self._checked, None)
             return
-        self._not_before = time.monotonic() + _PAUSE
+        self._not_before = time.monotonic() + self.pause
         if code == LATER:
             return
         deaths = self._deaths[self._checked] = self._deaths.get(self._checked, 0) + 1

@@ -1,6 +1,6 @@
 """An alias that somebody moves in MLflow: put back, or adopted after the checks of a promotion."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,10 @@ import pytest
 from trimtab.records.promotions import Move
 from trimtab.records.versions import Alias
 from trimtab_pipelines.adopting import adopt
+from trimtab_pipelines.adoption_jobs import AdoptionJobs
 from trimtab_pipelines.aliases import AliasKeeper
 from trimtab_pipelines.hand_moves import HAND
+from trimtab_pipelines.jobs import LATER
 
 Loop = Any  # the conftest's; it is no module that could be imported
 MODEL = "late"
@@ -142,3 +144,54 @@ def test_a_champion_that_moves_while_a_version_is_checked_stays(
     keeper.keep(MODEL)
     assert loop.registry.aliased(MODEL, Alias.CHAMPION) == rival.version
     assert "moved while it was checked" in alerts(loop)[0]
+
+
+@dataclass
+class Ended:
+    """A process that has ended, and how."""
+
+    exitcode: int
+
+    def is_alive(self) -> bool:
+        return False
+
+
+@dataclass
+class Ending:
+    """Starts processes that end at once."""
+
+    codes: list[int]
+    started: list[tuple[str, str]] = field(default_factory=list)
+    is_ready: bool = True
+
+    def start_adoption(self, folder: Path, model: str, version: str) -> Ended:
+        self.started.append((model, version))
+        return Ended(self.codes.pop(0))
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_put_back"), [([LATER] * 4, False), ([-9, -9, -9], True), ([-9, 0, -9, -9], False)]
+)
+def test_checks_that_die_three_times_put_the_alias_back_and_a_registry_away_does_not(
+    loop: Loop, keeper: AliasKeeper, codes: list[int], is_put_back: bool
+) -> None:
+    version = loop.shop.add(2.0).version
+    loop.registry.point(MODEL, Alias.CHAMPION, version)
+    ending = Ending(list(codes))
+    jobs = AdoptionJobs(
+        loop.bench.settings.folder,
+        loop.database,
+        loop.registry,
+        loop.clock,
+        ending,  # type: ignore[arg-type]  # stands for processes
+        pause=0.0,
+    )
+    for _ in codes:
+        jobs.want(MODEL, keeper.keep(MODEL))
+        jobs.step()  # starts the checks
+        jobs.step()  # sees how they ended
+
+    assert ending.started == [(MODEL, version)] * len(codes)
+    assert (loop.registry.aliased(MODEL, Alias.CHAMPION) == "1") == is_put_back
+    assert ("alias put back" in loop.events()) == is_put_back
+    assert loop.events().count("alias moved by hand") == 1, "noticed once"
