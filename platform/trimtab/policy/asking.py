@@ -149,14 +149,13 @@ def decision_on(known: Known, rules: RetrainRules, trigger: Trigger) -> Decision
 def facts_of(known: Known, trigger: Trigger, request: RetrainRequest | None = None) -> RetrainFacts:
     """Put what is known as the facts of a decision; `request` is the one to be decided."""
     others = [r for r in known.requests if request is None or r.id != request.id]
-    advanced = last_advance(known.moves) or known.since
     return RetrainFacts(
         trigger=trigger,
         now=known.now,
         new_rows=known.new_rows,
         arrival=known.count.arrival if known.count and known.new_rows is not None else None,
         trainings=trainings_of(others),
-        losses_in_row=losses_in_row(others, advanced, withdrawn(known.moves)),
+        losses_in_row=_losses(known, others),
         in_flight=sum(other.state.is_open for other in others),
         broken_data=tuple(
             line
@@ -182,7 +181,13 @@ def needs_count(known: Known, rules: RetrainRules) -> bool:
 
 def is_given_up(known: Known, rules: RetrainRules) -> bool:
     """Tell whether nothing is trained any more until a person has looked."""
-    return losses_in_row(known.requests, known.since) >= rules.give_up_after
+    return _losses(known, known.requests) >= rules.give_up_after
+
+
+def _losses(known: Known, requests: Sequence[RetrainRequest]) -> int:
+    """Count the trainings in a row without a better version; one that a bake took back is none."""
+    advanced = last_advance(known.moves) or known.since
+    return losses_in_row(requests, advanced, withdrawn(known.moves))
 
 
 def waiting_words(known: Known, rules: RetrainRules) -> str:
