@@ -137,20 +137,9 @@ def _look(
         result = match.judge(looks, checks)
         if any(look.digest == match.digest for look in looks):
             return result
-        look = Look(
-            model=version.model,
-            number=len(looks) + 1,
-            at=bench.clock.now(),
-            challenger=version.version,
-            challenger_sha256=version.manifest_sha256,
-            champion=against.version if against else None,
-            start=float(match.places.min()),
-            end=float(match.places.max()),
-            rows=len(match.places),
-            digest=match.digest,
-            confidence=result.asked.confidence if result.asked else result.confidence,
-            passed=result.passed,
-        )
+        number, now = len(looks) + 1, bench.clock.now()
+        beside = against.version if against else None
+        look = match.look(result, version, beside, number=number, at=now)
         try:
             with bench.database.transaction() as stores:
                 stores.looks.record(look)

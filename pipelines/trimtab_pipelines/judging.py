@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from trimtab.policy.reliability import calibration_check
 from trimtab.records.contracts import Task
 from trimtab.records.gate import GateCheck, GateResult
 from trimtab.records.looks import Look
+from trimtab.records.versions import ModelVersion
 from trimtab.settings import ModelSettings
 
 from .contenders import Contender
@@ -65,6 +67,31 @@ class Match:
         )
         return with_checks(
             result, [*self._calibration(), *checks], [*filter(None, [words(asked)]), *self.remarks]
+        )
+
+    def look(
+        self,
+        result: GateResult,
+        version: ModelVersion,
+        champion: str | None,
+        *,
+        number: int,
+        at: datetime,
+    ) -> Look:
+        """Give what is kept of a judgement, so that the next one asks for more."""
+        return Look(
+            model=version.model,
+            number=number,
+            at=at,
+            challenger=version.version,
+            challenger_sha256=version.manifest_sha256,
+            champion=champion,
+            start=float(self.places.min()),
+            end=float(self.places.max()),
+            rows=len(self.places),
+            digest=self.digest,
+            confidence=result.asked.confidence if result.asked else result.confidence,
+            passed=result.passed,
         )
 
     def _calibration(self) -> list[GateCheck]:

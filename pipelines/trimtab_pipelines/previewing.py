@@ -19,7 +19,7 @@ from trimtab.settings import ModelSettings
 
 from .contenders import Contender
 from .facts import unseen
-from .judging import blocks_of
+from .grouping import blocks_of
 from .split import split_by_time
 
 _MOST_ROWS = 20_000

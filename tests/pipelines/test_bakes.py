@@ -217,7 +217,7 @@ def test_while_it_bakes_people_and_scripts_see_how_it_stands(
     one.play(LOOKS[2])
     one.look()
     with loop.database.transaction() as stores:
-        status = look(stores, MODEL)
+        status = look(stores, MODEL, loop.bench.settings.model(MODEL), loop.clock.now())
     shown = CliRunner().invoke(trial_verb, [MODEL, "--project", str(project)])
     told = CliRunner().invoke(trial_verb, [MODEL, "--json", "--project", str(project)])
 

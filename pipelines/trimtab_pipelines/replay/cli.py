@@ -49,6 +49,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.IntRange(1, 64),
     help="Trainings at the same time. [default: one a processor, 4 at most]",
 )
+@click.option(
+    "--trials",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Search trials a training; 0 takes the learners' usual settings. [default: 0]",
+)
 @project_option
 def replay(
     settings: Settings,
@@ -60,6 +66,7 @@ def replay(
     json_file: Path | None,
     picture: Path | None,
     jobs: int | None,
+    trials: int,
 ) -> None:
     """Run MODEL's past through the loop under several retraining policies, side by side.
 
@@ -92,7 +99,9 @@ def replay(
 
     require_replayable(model, chosen)
     with console.status(f"{model}: reading the past"):
-        history = read_history(settings, model, since=since, until=until, from_log=from_log)
+        history = read_history(
+            settings, model, since=since, until=until, from_log=from_log, trials=trials
+        )
     _announce(history)
     with _shown(history, names) as progress:
         found = run(history, names, processes=jobs or _processes(), progress=progress)

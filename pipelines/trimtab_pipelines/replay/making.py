@@ -11,15 +11,12 @@ from mlflow.models import Model
 
 from trimtab.errors import TrimtabError
 from trimtab.records.requests import RequestState
-from trimtab_pipelines.check import check
 from trimtab_pipelines.counting import count_rows
 from trimtab_pipelines.errors import DataRefusedError, NoCandidateError
-from trimtab_pipelines.fitting import fit_candidates
 from trimtab_pipelines.folds import fit_folds
 from trimtab_pipelines.held_out import hold_out
 from trimtab_pipelines.making import make_version
-from trimtab_pipelines.split import split_by_time
-from trimtab_pipelines.validation import baseline_loss, choose
+from trimtab_pipelines.selecting import prepare, select
 
 from .history import History
 
@@ -68,11 +65,8 @@ def _make(history: History, moment: datetime, folder: Path) -> Made:
     known = usable(history, moment)
     if known.empty:
         raise DataRefusedError(f"no row has a label that was known at {moment:%Y-%m-%d %H:%M}")
-    split = split_by_time(known, settings, moment)
-    checked = check(split.seen, split.fitted, model, settings)
-    candidates = fit_candidates(checked, split.fitted, settings, lambda message: None)
-    best = choose(candidates, baseline_loss(checked, candidates[0], settings), settings)
-    checked = replace(checked, contract=best.contract)
+    selected = select(prepare(known, model, settings, moment), settings)
+    best, checked, split = selected.best, selected.checked, selected.split
     held_out = hold_out(fit_folds(best, checked), checked, settings)
     checked = replace(checked, contract=held_out.contract)
     name = f"{moment:%Y-%m-%d %H:%M}"

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from trimtab.policy.asking import Known, facts_of, needs_count, next_request
 from trimtab.policy.retrain import Decision, RetrainFacts, decide
+from trimtab.records.gate import GateResult
+from trimtab.records.looks import Look
 from trimtab.records.promotions import Promotion
 from trimtab.records.requests import RequestState, RetrainRequest
 from trimtab.records.triggers import Cause
@@ -18,7 +20,7 @@ from trimtab.records.windows import Window
 from trimtab.settings import ModelSettings, rules_of
 from trimtab_pipelines.counting import Counted, count_rows
 from trimtab_pipelines.errors import DataRefusedError
-from trimtab_pipelines.judging import judge
+from trimtab_pipelines.judging import meet
 from trimtab_pipelines.previewing import preview, unknown_classes
 
 from .answering import Answering
@@ -85,6 +87,7 @@ class Simulation:
     _pursued: list[Pursued] = field(default_factory=list)
     _reigns: list[Reign] = field(default_factory=list)
     _promotions: list[Promotion] = field(default_factory=list)
+    _looks: list[Look] = field(default_factory=list)
     _given_up: set[int] = field(default_factory=set)
     """Epochs in which a person was asked to look."""
     _alerts: int = 0
@@ -208,9 +211,7 @@ class Simulation:
             return
         challenger = self.workshop.load(made)
         try:
-            result = judge(
-                self.history.settings, counted.rows, challenger.contender, self._version.contender
-            )
+            result = self._judged(challenger, counted.rows, now)
         except DataRefusedError as error:  # no labelled row is new to both
             self._end(request, RequestState.DECLINED, (str(error),), now, made)
             return
@@ -219,6 +220,17 @@ class Simulation:
         self._end(request, state, result.reasons, now, made)
         if result.passed:
             self._promote(challenger, now, result.reasons)
+
+    def _judged(self, challenger: Version, rows: pd.DataFrame, now: datetime) -> GateResult:
+        """Let the gate judge as it would have, knowing the looks that there were."""
+        sides = (challenger.contender, self._version.contender)
+        match = meet(self.history.settings, rows, *sides)
+        result = match.judge(self._looks)
+        beside, number = self._version.record.version, len(self._looks) + 1
+        if all(look.digest != match.digest for look in self._looks):
+            look = match.look(result, challenger.record, beside, number=number, at=now)
+            self._looks.append(look)
+        return result
 
     def _looked_ahead(
         self, request: RetrainRequest, facts: RetrainFacts, counted: Counted, now: datetime
