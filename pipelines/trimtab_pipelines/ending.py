@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from trimtab.policy.retrain import losses_in_row, trainings_of
+from trimtab.policy.asking import losses_against
+from trimtab.policy.retrain import trainings_of
 from trimtab.ports import Stores
 from trimtab.records.incidents import Alert
 from trimtab.records.requests import RequestState, RetrainRequest, Trigger
@@ -71,11 +72,11 @@ def _used_up(stores: Stores, request: RetrainRequest, state: RequestState, most:
     """Tell whether this loss uses up the tries; one that a person asked for never does."""
     if state not in (RequestState.REJECTED, RequestState.FAILED):
         return False
-    champion = stores.promotions.current(request.model)
+    moves = stores.promotions.history(request.model)
     recent = stores.requests.recent(request.model, limit=_FAR_BACK)
     others = [other for other in recent if other.id != request.id]
     ended = replace(request, state=state)
-    return losses_in_row([ended, *others], champion.at if champion else None) >= most
+    return losses_against(moves, [ended, *others]) >= most
 
 
 def _given_up(stores: Stores, ended: RetrainRequest, reasons: Sequence[str], at: datetime) -> Alert:

@@ -13,6 +13,8 @@ from trimtab.records.requests import RetrainRequest
 from trimtab.records.versions import ModelVersion
 from trimtab.settings import ModelSettings
 
+WINDOW_TAG = "trimtab.window"
+"""The training window that a version was made from."""
 TRAINED_ROWS_TAG = "trimtab.trained_rows"
 """How many rows, the oldest, a version was trained on: the split where there is no time column."""
 

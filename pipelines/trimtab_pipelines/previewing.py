@@ -1,7 +1,7 @@
 """The preview: what a training would gain, foretold by two cheap fits of the champion's recipe."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,16 @@ from trimtab.adapters.frames import FrameError, coerce
 from trimtab.adapters.predictor import Predictor
 from trimtab.policy.losses import class_indices, losses, numbers
 from trimtab.policy.preview import predict_gain
+from trimtab.policy.training_windows import first_row
 from trimtab.records.contracts import Contract
 from trimtab.records.previews import Preview
+from trimtab.records.training_windows import TrainingWindow
 from trimtab.settings import ModelSettings
 
 from .contenders import Contender
-from .facts import unseen
+from .facts import WINDOW_TAG, unseen
 from .grouping import blocks_of
-from .split import split_by_time
+from .split import ages, split_by_time
 
 _MOST_ROWS = 20_000
 """That a fit is made on, and that it is judged on."""
@@ -71,6 +73,8 @@ def preview(
     parts = _parts(settings, rows, champion, now)
     if not parts.are_enough:
         return Foretold(note="there are too few rows for a preview")
+    if strange := _strange(champion, rows.iloc[parts.newest][settings.target].dropna()):
+        return Foretold(note=f"there is no preview of labels that are new: {strange}")
     try:
         found = [
             _losses(settings, rows, champion.predictor, fitted, parts.judged)
@@ -90,21 +94,12 @@ def preview(
     return Foretold(preview=result, note="" if result else "no row of the preview has a loss")
 
 
-def unknown_classes(
-    settings: ModelSettings, rows: pd.DataFrame, champion: Contender, now: datetime
-) -> tuple[str, ...]:
-    """Name the labels of the gate's rows on which the champion can have no loss, with their count.
-
-    The gate lets nothing through while there is one.
-    """
-    if settings.target is None:
-        return ()
-    judged = rows.iloc[_parts(settings, rows, champion, now).newest]
-    labels = judged[settings.target]
-    strange = labels[np.isnan(_truth(champion.predictor.contract, labels))]
-    counts = strange.astype(str).value_counts()
+def _strange(champion: Contender, labels: "pd.Series[Any]") -> str:
+    """Name labels that are no class of the champion, with their rows; empty where there is none."""
+    counts = labels[np.isnan(_truth(champion.predictor.contract, labels))].value_counts()
     more = [f"{len(counts) - _SHOWN} more"] if len(counts) > _SHOWN else []
-    return (*(f"{label!r} ({n} rows)" for label, n in counts.head(_SHOWN).items()), *more)
+    named = [f"{label!s} ({n} rows)" for label, n in counts.head(_SHOWN).items()]
+    return ", ".join([*named, *more])
 
 
 def _parts(
@@ -112,18 +107,27 @@ def _parts(
 ) -> _Parts:
     split = split_by_time(rows, settings, now)
     known = len(rows) - len(unseen(settings, rows, champion.version))
-    start = 0
-    if isinstance(settings.train.window, timedelta) and settings.time is not None:
-        since = pd.Timestamp(champion.version.trained_until) - settings.train.window
-        start = int(pd.to_datetime(rows[settings.time], utc=True).searchsorted(since))
     end = max(split.end, known)
-    stride = -(-max(split.end - split.start, known - start, 1) // _MOST_ROWS)
+    start, later = (_first(settings, rows, champion, stop) for stop in (known, split.end))
+    stride = -(-max(split.end - later, known - start, 1) // _MOST_ROWS)
     return _Parts(
         before=_every(stride, start, known),
-        after=_every(stride, split.start, split.end),
+        after=_every(stride, later, split.end),
         judged=_every(-(-(len(rows) - end) // _MOST_ROWS), end, len(rows)),
         newest=slice(end, len(rows)),
     )
+
+
+def _first(settings: ModelSettings, rows: pd.DataFrame, champion: Contender, end: int) -> int:
+    """Find the first row of the champion's own window, were a version trained up to a row."""
+    if not end:
+        return 0
+    window = TrainingWindow.parse(champion.version.tags.get(WINDOW_TAG, "all"))
+    times = None
+    if settings.time is not None:
+        times = pd.to_datetime(rows[settings.time].iloc[:end], utc=True)
+    until = champion.version.trained_until if times is None else times.iloc[-1].to_pydatetime()
+    return min(first_row(window, ages(times, end, until)), end - 1)
 
 
 def _every(stride: int, start: int, end: int) -> np.ndarray:

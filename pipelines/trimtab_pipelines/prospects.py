@@ -5,7 +5,6 @@ from datetime import datetime
 
 import pandas as pd
 
-from trimtab.records.previews import Preview
 from trimtab.records.promotions import Promotion
 from trimtab.records.versions import ModelVersion
 
@@ -13,17 +12,7 @@ from .bench import Bench
 from .contenders import load_contender
 from .contest import find_version
 from .counting import Counted, count_rows, measured_lag
-from .previewing import preview, unknown_classes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ahead:
-    """What was seen before anything expensive was done."""
-
-    preview: Preview | None = None
-    note: str = ""
-    """Why there is no preview, where one was wanted."""
-    unknown_classes: tuple[str, ...] = ()
+from .previewing import Foretold, preview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +43,8 @@ class Prospect:
                 stores.row_counts.put(found.count)
         return found
 
-    def look_ahead(self, rows: pd.DataFrame) -> Ahead:
-        """See by the champion whether its gate can pass at all, and make the preview.
+    def look_ahead(self, rows: pd.DataFrame) -> Foretold:
+        """Make the preview, where one is wanted and there is a champion.
 
         Raises ManifestError and DataRefusedError, as the training and the gate would later.
         """
@@ -63,16 +52,12 @@ class Prospect:
         with self.bench.database.transaction() as stores:
             champion = stores.promotions.current(self.model)
         version = self._version(champion)
-        if champion is None or version is None:
-            return Ahead()
+        if champion is None or version is None or not settings.retrain.preview:
+            return Foretold()
         contender = load_contender(
             self.bench.registry, self.bench.settings.home, version, champion.manifest_sha256
         )
-        strange = unknown_classes(settings, rows, contender, self.now)
-        if not settings.retrain.preview:
-            return Ahead(unknown_classes=strange)
-        foretold = preview(settings, rows, contender, self.now)
-        return Ahead(preview=foretold.preview, note=foretold.note, unknown_classes=strange)
+        return preview(settings, rows, contender, self.now)
 
     def _version(self, champion: Promotion | None) -> ModelVersion | None:
         return find_version(self.bench.registry, self.model, champion.version) if champion else None

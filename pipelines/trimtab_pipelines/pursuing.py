@@ -132,7 +132,7 @@ class Pursuit:
         self.say("looking ahead")
         ahead = prospect.look_ahead(counted.rows)
         self.request = replace(self.request, preview=ahead.preview)
-        facts = replace(facts, preview=ahead.preview, unknown_classes=ahead.unknown_classes)
+        facts = replace(facts, preview=ahead.preview)
         decision = decide(facts, self._rules)
         notes = (ahead.note,) if decision.go and ahead.note else ()
         return replace(decision, reasons=(*decision.reasons, *notes)), counted.rows

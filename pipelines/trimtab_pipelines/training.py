@@ -22,7 +22,7 @@ from .candidates import parameters
 from .check import Checked
 from .collect import collect, known_rows
 from .description import describe
-from .facts import TRAINED_ROWS_TAG
+from .facts import TRAINED_ROWS_TAG, WINDOW_TAG
 from .fitting import Fitted
 from .folds import fit_folds
 from .held_out import hold_out
@@ -159,7 +159,7 @@ def _version_tags(
         TRAINED_ROWS_TAG: str(split.end),
         REQUEST_TAG: request_id,
         "trimtab.candidate": selected.best.name,
-        "trimtab.window": str(selected.searched.window),
+        WINDOW_TAG: str(selected.searched.window),
         **snapshot.tags,
     }
 

@@ -21,7 +21,7 @@ from trimtab.records.schema import Column, ColumnType, Schema
 from trimtab.records.versions import ModelVersion
 from trimtab.settings import ModelSettings
 from trimtab_pipelines.contenders import Baseline, Contender
-from trimtab_pipelines.previewing import _every, preview, unknown_classes
+from trimtab_pipelines.previewing import _every, preview
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 ROWS, SEEN = 3000, 2000  # an hour apart
@@ -153,7 +153,7 @@ def test_without_labels_there_is_none() -> None:
     assert "without labels" in preview(model, world(moves=True), champion(), NOW).note
 
 
-def test_labels_of_the_newest_rows_that_are_no_class_are_counted() -> None:
+def test_what_the_champion_cannot_say_is_not_foretold() -> None:
     rows = world(moves=False)
     labels = rows["y"].map({True: "yes", False: "no"})
     labels.iloc[-3:] = "perhaps"
@@ -161,8 +161,7 @@ def test_labels_of_the_newest_rows_that_are_no_class_are_counted() -> None:
     rows["y"] = labels
     known = champion(classes=("no", "yes"))
 
-    assert unknown_classes(settings(), rows, known, NOW) == ("'perhaps' (3 rows)",)
-    assert unknown_classes(settings(), world(moves=False), champion(), NOW) == ()
+    assert "labels that are new: perhaps (3 rows)" in preview(settings(), rows, known, NOW).note
 
 
 @given(

@@ -268,19 +268,6 @@ def test_broken_data_is_trained_on_when_a_person_says_why_and_the_winner_waits(
     assert any(why in reason for reason in started(loop))
 
 
-def test_labels_that_the_champion_does_not_know_are_named_before_a_training(loop: Loop) -> None:
-    rows = read(loop)
-    rows["late"] = rows["late"].map({True: "True", False: "False"})
-    rows.loc[rows.index[-5:], "late"] = "maybe"
-    rows.to_csv(loop.bench.settings.folder / "rows.csv", index=False)
-    loop.crown(loop.shop.add(0.0))
-    pursue(loop, loop.ask(Trigger.DRIFT))
-
-    assert Obstacle.CLASSES in loop.request().obstacles
-    assert "'maybe' (5 rows)" in loop.request().reasons[0]
-    assert loop.shop.begun == 0
-
-
 @pytest.mark.parametrize(
     ("error", "state"),
     [

@@ -58,7 +58,6 @@ facts = st.builds(
     broken_data=st.lists(st.sampled_from(["temp is null", "wind is frozen"]), max_size=2).map(
         tuple
     ),
-    unknown_classes=st.sampled_from([(), ("maybe",)]),
     preview=st.none() | st.sampled_from([0.02, 0.0, -0.02]).map(preview),
     vetoes=st.lists(ages, max_size=4).map(lambda found: tuple(NOW - age for age in found)),
     override=st.none() | st.just("put right in the source"),
@@ -206,7 +205,6 @@ def test_time_alone_never_takes_a_permission_away(facts: RetrainFacts, rules: Re
         ({"losses_in_row": 5}, "a person has to look"),
         ({"in_flight": 1}, "still open"),
         ({"broken_data": ("temp is null",)}, "temp is null"),
-        ({"unknown_classes": ("maybe",)}, "knows no class maybe"),
         ({"preview": preview(-0.02)}, "a gain of -0.0200"),
         (
             {"vetoes": (NOW - 2 * DAY, NOW - DAY, NOW - 3 * DAY)},
@@ -231,11 +229,10 @@ def test_all_obstacles_are_named_at_once() -> None:
         losses_in_row=7,
         in_flight=1,
         broken_data=("temp is null",),
-        unknown_classes=("maybe",),
         preview=preview(-0.02),
     )
 
-    assert len(decide(everything, RULES).reasons) == 8
+    assert len(decide(everything, RULES).reasons) == 7
 
 
 def test_what_is_not_in_the_settings_may_not_ask() -> None:

@@ -21,7 +21,10 @@ def read_history(
     from_log: bool = False,
     trials: int = 0,
 ) -> History:
-    """Read the past of a model; each training in it makes so many search trials. Raises SourceError, ReplayError and what `make_history` raises."""
+    """Read the past of a model; each training in it makes so many search trials.
+
+    Raises SourceError, ReplayError and what `make_history` raises.
+    """
     chosen = settings.model(model)
     if from_log:
         from .log_reading import read_log

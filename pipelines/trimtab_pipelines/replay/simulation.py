@@ -21,7 +21,7 @@ from trimtab.settings import ModelSettings, rules_of
 from trimtab_pipelines.counting import Counted, count_rows
 from trimtab_pipelines.errors import DataRefusedError
 from trimtab_pipelines.judging import meet
-from trimtab_pipelines.previewing import preview, unknown_classes
+from trimtab_pipelines.previewing import preview
 
 from .answering import Answering
 from .history import History
@@ -241,11 +241,9 @@ class Simulation:
         facts = replace(facts, new_rows=count.new_rows, arrival=count.arrival)
         if not decide(facts, rules_of(self.policy.settings)).go:
             return request, facts
-        given = (self._settings, counted.rows, self._version.contender, now)
-        facts = replace(facts, unknown_classes=unknown_classes(*given))
         if not self.policy.settings.preview:
             return request, facts
-        foretold = preview(*given).preview
+        foretold = preview(self._settings, counted.rows, self._version.contender, now).preview
         return replace(request, preview=foretold), replace(facts, preview=foretold)
 
     def _decline(self, request: RetrainRequest, decision: Decision, now: datetime) -> None:

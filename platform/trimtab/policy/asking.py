@@ -184,10 +184,17 @@ def is_given_up(known: Known, rules: RetrainRules) -> bool:
     return _losses(known, known.requests) >= rules.give_up_after
 
 
+def losses_against(moves: Sequence[Promotion], requests: Sequence[RetrainRequest]) -> int:
+    """Count the trainings in a row without a better version; one that a bake took back is none.
+
+    Both are newest first.
+    """
+    return losses_in_row(requests, last_advance(moves), withdrawn(moves))
+
+
 def _losses(known: Known, requests: Sequence[RetrainRequest]) -> int:
-    """Count the trainings in a row without a better version; one that a bake took back is none."""
-    advanced = last_advance(known.moves) or known.since
-    return losses_in_row(requests, advanced, withdrawn(known.moves))
+    champion = [known.champion] if known.champion else []
+    return losses_against(known.moves or champion, requests)
 
 
 def waiting_words(known: Known, rules: RetrainRules) -> str:

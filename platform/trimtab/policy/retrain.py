@@ -70,9 +70,6 @@ class RetrainFacts:
     """Other requests for the same model that are still open."""
     broken_data: tuple[str, ...] = ()
     """Evidence of an unresolved incident of broken data."""
-    unknown_classes: tuple[str, ...] = ()
-    """Labels of the newest rows that are no class of the champion: it has no loss on them, and the
-    gate lets nothing through."""
     preview: Preview | None = None
     """What a cheap fit predicts; None before it was made, and where there is none."""
     vetoes: tuple[datetime, ...] = ()
@@ -199,8 +196,6 @@ def _findings(facts: RetrainFacts, rules: RetrainRules) -> Iterator[_Finding]:
     yield _budget(facts, rules)
     if facts.new_rows is not None:
         yield _rows(facts, facts.new_rows, rules)
-    if facts.unknown_classes:
-        yield _classes(facts)
     if facts.preview is not None or facts.vetoes:
         yield _preview(facts, rules)
     yield _patience(facts, rules)
@@ -281,15 +276,6 @@ def _coming(arrival: Arrival) -> str:
     if arrival.enough_at is not None:
         words += f"; {share} of enough are expected by {arrival.enough_at:%Y-%m-%d %H:%M}"
     return f"{words})"
-
-
-def _classes(facts: RetrainFacts) -> _Finding:
-    found = ", ".join(sorted(facts.unknown_classes))
-    known = f"the champion knows no class {found}, which newest rows have: no gate can pass"
-    if facts.trigger is Trigger.MANUAL:
-        return _Finding(words=f"{known}, but a person wants to see")
-    words = f"{known}; train by hand, then: trimtab promote --force"
-    return _Finding(words=words, obstacle=Obstacle.CLASSES)
 
 
 def _preview(facts: RetrainFacts, rules: RetrainRules) -> _Finding:

@@ -50,7 +50,6 @@ class Obstacle(StrEnum):
     COOLDOWN = "cool-down"
     BUDGET = "budget"
     ROWS = "too few new labelled rows"
-    CLASSES = "unknown classes"
     PREVIEW = "no gain predicted"
     GIVEN_UP = "a person is asked"
     DATA = "data refused"
