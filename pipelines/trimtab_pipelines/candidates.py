@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from trimtab.adapters.predictor import raw_output
 from trimtab.records.contracts import Contract
 from trimtab.records.searches import SearchValue
-from trimtab.settings.project import Candidate, Metric, TrainSettings
+from trimtab.settings.learning import Candidate, Metric, TrainSettings
 
 from .clusters import fit_clusters, refit_clusters
 from .dimensions import fit_dimensions, refit_dimensions

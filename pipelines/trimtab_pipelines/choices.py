@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from trimtab.policy.training_windows import is_clearly_better, overall
 from trimtab.records.searches import SearchState, SearchTrial, SearchValue
 from trimtab.records.training_windows import TrainingWindow
-from trimtab.settings.project import Candidate
+from trimtab.settings.learning import Candidate
 
 from .learners import space_of, usual
 

@@ -12,7 +12,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from trimtab.settings.project import TrainSettings
+from trimtab.settings.learning import TrainSettings
 
 _MOST = 10
 _SAMPLE = 1_000

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
-from trimtab.settings.project import TrainSettings
+from trimtab.settings.learning import TrainSettings
 
 from .errors import NoCandidateError
 

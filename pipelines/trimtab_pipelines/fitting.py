@@ -11,7 +11,8 @@ from trimtab.adapters.predictor import Answers, Predictor, answers_of
 from trimtab.policy.losses import losses
 from trimtab.records.contracts import Contract
 from trimtab.records.searches import SearchValue
-from trimtab.settings.project import Candidate, ModelSettings
+from trimtab.settings.learning import Candidate
+from trimtab.settings.project import ModelSettings
 
 from .candidates import Recipe
 from .check import Checked

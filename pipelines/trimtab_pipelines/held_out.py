@@ -8,7 +8,8 @@ import numpy as np
 from trimtab.adapters.predictor import Answers, answers_of
 from trimtab.policy.losses import losses
 from trimtab.records.contracts import Contract, Task
-from trimtab.settings.project import Metric, ModelSettings
+from trimtab.settings.learning import Metric
+from trimtab.settings.project import ModelSettings
 
 from .check import Checked
 from .folds import Fold

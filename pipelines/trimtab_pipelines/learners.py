@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from xgboost import XGBClassifier, XGBRegressor
 
 from trimtab.records.contracts import Contract
-from trimtab.settings.project import Candidate, Metric, TrainSettings
+from trimtab.settings.learning import Candidate, Metric, TrainSettings
 
 _MOST_TREES = 500
 _HALF = max(1, (os.cpu_count() or 1) // 2)

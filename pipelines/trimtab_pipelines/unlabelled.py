@@ -8,7 +8,7 @@ import pandas as pd
 
 from trimtab.adapters.predictor import Predictor
 from trimtab.records.contracts import Contract, Task
-from trimtab.settings.project import TrainSettings
+from trimtab.settings.learning import TrainSettings
 
 from .errors import NoCandidateError
 from .measured import Measured, measure

@@ -29,7 +29,7 @@ from trimtab.adapters.predictor import Answers, Predictor, UnanswerableError
 from trimtab.records.contracts import Contract, Task
 from trimtab.records.rows import Rows
 from trimtab.records.schema import Column, ColumnType, Schema
-from trimtab.settings.project import Candidate, TrainSettings
+from trimtab.settings.learning import Candidate, TrainSettings
 from trimtab_pipelines.candidates import Recipe
 
 ROWS, FITTED = 130, 100

@@ -13,7 +13,8 @@ from sklearn.metrics import roc_auc_score
 from trimtab.adapters.golden import replay_golden, write_golden
 from trimtab.adapters.predictor import CONTRACT_FILE, MODEL_FILE, TRUSTED, Answers, Predictor
 from trimtab.records.documents import to_json
-from trimtab.settings.project import Candidate, ModelSettings, TrainSettings
+from trimtab.settings.learning import Candidate, TrainSettings
+from trimtab.settings.project import ModelSettings
 from trimtab_pipelines.candidates import Recipe, parameters, trees_of
 from trimtab_pipelines.check import Checked, check
 from trimtab_pipelines.fitting import predictor_of

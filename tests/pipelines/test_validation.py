@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.adapters.predictor import Answers
-from trimtab.settings.project import Candidate, ModelSettings, TrainSettings
+from trimtab.settings.learning import Candidate, TrainSettings
+from trimtab.settings.project import ModelSettings
 from trimtab_pipelines.candidates import Recipe
 from trimtab_pipelines.check import Checked, check
 from trimtab_pipelines.errors import NoCandidateError

@@ -3,23 +3,18 @@
 from .environment import TELEMETRY_OFF, Environment
 from .home import Home
 from .hosts import is_loopback
+from .learning import GateSettings, PromotionSettings, RetrainSettings, TrainSettings
 from .loading import FILE, Settings, load
 from .project import (
     MODEL_NAME,
     AlertSettings,
-    CaptureSettings,
     DemoSettings,
-    GateSettings,
     ModelSettings,
-    MonitorSettings,
     PlatformSettings,
     Project,
-    PromotionSettings,
-    RetrainSettings,
-    ServeSettings,
-    TrainSettings,
 )
 from .rules import rules_of
+from .serving import CaptureSettings, MonitorSettings, ServeSettings
 
 __all__ = [
     "FILE",

@@ -2,7 +2,7 @@
 
 from trimtab.policy.retrain import RetrainRules
 
-from .project import RetrainSettings
+from .learning import RetrainSettings
 
 
 def rules_of(settings: RetrainSettings) -> RetrainRules:
