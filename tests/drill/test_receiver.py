@@ -34,6 +34,9 @@ def test_an_alert_that_comes_twice_is_one() -> None:
         assert send(receiver, "opened:1", b"{}") == 204
         assert send(receiver, "resolved:1", b"{}") == 204
         assert receiver.count == 2
+        receiver.forget()
+        assert send(receiver, "opened:1", b"{}") == 204
+        assert receiver.count == 1, "another drill has an alert of the same id"
 
 
 def test_an_alert_of_somebody_else_is_turned_away() -> None:

@@ -106,7 +106,7 @@ class Stage:
         own = self._project(base.material.training, rows)
         sent = rows[rows[self._time(own)] >= base.until]
         async with self._up(own) as database:
-            received = self.receiver.count
+            self.receiver.forget()
             await until_ready(endpoint_of(own.model(self.model)))
             watcher = Watcher(database=database, model=self.model, begins=base.until, window=window)
             traffic = Course(own, self.model, database)
@@ -118,11 +118,11 @@ class Stage:
                     self.say(f"{change}: window {standing.windows}; {left or 'at rest'}")
                     if is_over(standing, course):
                         break
-            await self._alerted(watcher, received)
+            await self._alerted(watcher)
             observed = watcher.observed(
                 injection,
                 traffic.tally,
-                received=self.receiver.count - received,
+                received=self.receiver.count,
                 unsettled=left,
             )
         if self.keep:
@@ -186,13 +186,13 @@ class Stage:
         rows.to_parquet(file, index=False)
         return file
 
-    async def _alerted(self, watcher: Watcher, before: int) -> None:
+    async def _alerted(self, watcher: Watcher) -> None:
         """Give alerts that are on their way the time to arrive."""
         deadline = asyncio.get_running_loop().time() + _ALERT_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
             alerts = await asyncio.to_thread(watcher.alerts)
-            if self.receiver.count - before >= alerts:
+            if self.receiver.count >= alerts:
                 return
 
     @asynccontextmanager
