@@ -16,6 +16,7 @@ key = "order"
 
 [models.orders.train]
 candidates = ["logistic"]
+search.trials = 0
 
 [models.orders.monitor]
 window = "1h"

@@ -34,6 +34,7 @@ target = "late"
 
 [models.{model}.train]
 candidates = ["logistic"]
+search.trials = 0
 
 [models.{model}.gate]
 min_rows = 50

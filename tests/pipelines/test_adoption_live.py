@@ -35,7 +35,7 @@ def test_what_somebody_points_the_alias_at_is_checked_and_put_back_with_the_reas
     model = f"m-{uuid4().hex[:10]}"
     toml = (project / "trimtab.toml").read_text().replace("models.late", f"models.{model}")
     (project / "trimtab.toml").write_text(
-        f'{toml}\n[models.{model}.train]\ncandidates = ["logistic"]\n'
+        f'{toml}\n[models.{model}.train]\ncandidates = ["logistic"]\nsearch.trials = 0\n'
         f'[models.{model}.promotion]\nhand_moves = "adopt"\n'
         f"[platform]\nmlflow_port = {mlflow_server.rpartition(':')[2]}\n"
     )

@@ -44,6 +44,7 @@ target = "target"
 
 [models.{MODEL}.train]
 candidates = ["logistic"]
+search.trials = 0
 
 [models.{MODEL}.serve]
 port = {ports[1]}
