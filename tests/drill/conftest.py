@@ -16,6 +16,7 @@ key = "order"
 
 [models.orders.train]
 candidates = ["logistic"]
+window = "8h"
 
 [models.orders.monitor]
 window = "1h"

@@ -44,7 +44,9 @@ def as_json(model: str, drilled: Sequence[Drilled], left_out: Mapping[Change, st
 
 
 def _cells(seen: Observed) -> list[str]:
-    settled = f"no, after {_windows(seen.sent)}" if seen.unsettled else _windows(seen.sent)
+    settled = f"{'no, ' if seen.unsettled else ''}after {_windows(seen.sent)}"
+    if seen.asks_person:
+        settled += ", by asking a person"
     alerts = (
         str(seen.received) if seen.received == seen.alerts else f"{seen.received}/{seen.alerts}"
     )
