@@ -17,6 +17,7 @@ key = "order"
 [models.orders.train]
 candidates = ["logistic"]
 search.trials = 0
+window = "8h"
 
 [models.orders.monitor]
 window = "1h"

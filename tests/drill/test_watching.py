@@ -21,7 +21,13 @@ from trimtab_pipelines.live_traffic.traffic import Tally
 
 HOUR = timedelta(hours=1)
 BEGINS = datetime(2030, 1, 7, 12, tzinfo=UTC)
-RULES = DrillRules(n=3, triggers=frozenset(Trigger), cooldown=HOUR, budget=Rate.parse("9 per week"))
+RULES = DrillRules(
+    n=3,
+    triggers=frozenset(Trigger),
+    cooldown=HOUR,
+    budget=Rate.parse("9 per week"),
+    give_up_after=5,
+)
 FAULT = Injection(change=Change.UNIT_CHANGE, column="price", size=100)
 
 
@@ -32,7 +38,7 @@ def database(tmp_path: Path) -> SqlDatabase:
 
 @pytest.fixture
 def watcher(database: SqlDatabase) -> Watcher:
-    return Watcher(database=database, model="orders", begins=BEGINS, window=HOUR)
+    return Watcher(database=database, model="orders", begins=BEGINS, window=HOUR, rules=RULES)
 
 
 def verdict(hour: int, kind: VerdictKind) -> Verdict:

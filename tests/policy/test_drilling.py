@@ -13,6 +13,7 @@ from trimtab.policy.drilling import (
     DrillRules,
     Standing,
     course_of,
+    has_given_up,
     is_over,
     judge,
     what_is_left,
@@ -28,6 +29,7 @@ RULES = DrillRules(
     triggers=frozenset(Trigger),
     cooldown=timedelta(days=3),
     budget=Rate.parse("2 per month"),
+    give_up_after=2,
 )
 QUIET = Observed(
     change=Change.NOTHING,
@@ -53,6 +55,7 @@ rules = st.builds(
     budget=st.builds(
         Rate, count=st.integers(0, 5), period=st.just(timedelta(days=30)) | st.just(timedelta(7))
     ),
+    give_up_after=st.integers(1, 5),
 )
 reactions = st.builds(
     Reaction,
@@ -244,3 +247,23 @@ def test_nothing_that_is_open_is_called_rest(
         assert active == 0
         assert not at_work
         assert newest == 0 or windows - newest >= 2
+
+
+def test_a_person_is_asked_after_so_many_losses_and_not_before() -> None:
+    lost, won, declined = (
+        replace(PROMOTED, state=state)
+        for state in (RequestState.REJECTED, RequestState.PROMOTED, RequestState.DECLINED)
+    )
+
+    assert has_given_up([lost, declined, lost, declined], RULES)
+    assert not has_given_up([lost, declined, lost], RULES), "the next request asks the person"
+    assert not has_given_up([lost, won, lost, declined], RULES)
+
+
+def test_an_incident_that_a_person_was_asked_about_is_rest() -> None:
+    course = course_of(Change.NEW_CATEGORY, RULES)
+    waiting = Standing(windows=9, active=1, newest=9, at_work=False)
+
+    assert what_is_left(waiting, course)
+    assert not what_is_left(replace(waiting, asks_person=True), course)
+    assert what_is_left(replace(waiting, asks_person=True, at_work=True), course)

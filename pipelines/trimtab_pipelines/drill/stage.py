@@ -108,7 +108,7 @@ class Stage:
         async with self._up(own) as database:
             self.receiver.forget()
             await until_ready(endpoint_of(own.model(self.model)))
-            watcher = Watcher(database=database, model=self.model, begins=base.until, window=window)
+            watcher = self._watcher(database, base.until)
             traffic = Course(own, self.model, database)
             left = ""
             async with aclosing(traffic.windows(self._file(sent))) as windows:
@@ -132,8 +132,7 @@ class Stage:
     async def _send_usual(
         self, own: Settings, database: Database, usual: pd.DataFrame, begins: datetime
     ) -> None:
-        window = self.declared.monitor.window
-        watcher = Watcher(database=database, model=self.model, begins=begins, window=window)
+        watcher = self._watcher(database, begins)
         course = Course(own, self.model, database)
         async with aclosing(course.windows(self._file(usual))) as windows:
             async for done in windows:
@@ -176,6 +175,15 @@ class Stage:
         pd.concat([training, live]).to_parquet(folder / ROWS, index=False)
         return own
 
+    def _watcher(self, database: Database, begins: datetime) -> Watcher:
+        return Watcher(
+            database=database,
+            model=self.model,
+            begins=begins,
+            window=self.declared.monitor.window,
+            rules=self.rules,
+        )
+
     def _time(self, own: Settings) -> str:
         time = own.model(self.model).time
         assert time is not None
@@ -209,6 +217,7 @@ def rules_of(settings: ModelSettings) -> DrillRules:
         triggers=of_settings(settings.retrain).triggers,
         cooldown=settings.retrain.cooldown,
         budget=settings.retrain.budget,
+        give_up_after=settings.retrain.give_up_after,
     )
 
 

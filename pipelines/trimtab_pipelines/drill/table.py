@@ -1,13 +1,14 @@
 """The table of a drill, and the same for scripts."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from trimtab.records.documents import to_json
-from trimtab.records.drills import Asked, Change, Drilled, Moment, Observed
+from trimtab.records.drills import Change, Drilled, Moment, Observed
 
 _COLUMNS = ("change", "what was done", "shown by", "incident", "alerts", "retraining", "settled")
 
@@ -43,10 +44,9 @@ def as_json(model: str, drilled: Sequence[Drilled], left_out: Mapping[Change, st
 
 
 def _cells(seen: Observed) -> list[str]:
-    incidents = [
-        f"{reaction.situation} after {_far(reaction.opened)}" for reaction in seen.reactions
-    ]
-    settled = f"no, after {_windows(seen.sent)}" if seen.unsettled else _windows(seen.sent)
+    settled = f"{'no, ' if seen.unsettled else ''}after {_windows(seen.sent)}"
+    if seen.asks_person:
+        settled += ", by asking a person"
     alerts = (
         str(seen.received) if seen.received == seen.alerts else f"{seen.received}/{seen.alerts}"
     )
@@ -54,15 +54,24 @@ def _cells(seen: Observed) -> list[str]:
         str(seen.change),
         seen.done,
         "" if seen.noticed is None else _far(seen.noticed),
-        "\n".join(incidents) or "none",
+        "\n".join(_incidents(seen)) or "none",
         alerts,
-        "\n".join(_asked(asked) for asked in seen.asked) or "none",
+        "\n".join(_retraining(seen)) or "none",
         settled,
     ]
 
 
-def _asked(asked: Asked) -> str:
-    return f"for {asked.trigger}: {asked.state}"
+def _incidents(seen: Observed) -> Iterator[str]:
+    """Tell of each situation when it was found, and how often."""
+    for situation, count in Counter(r.situation for r in seen.reactions).items():
+        first = next(r.opened for r in seen.reactions if r.situation is situation)
+        yield f"{situation} after {_far(first)}{f', {count} in all' if count > 1 else ''}"
+
+
+def _retraining(seen: Observed) -> Iterator[str]:
+    """Tell how the requests ended."""
+    for state, count in Counter(asked.state for asked in seen.asked).items():
+        yield f"{count} {state}"
 
 
 def _far(moment: Moment) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from trimtab.policy.drilling import EXPECTATIONS, Standing
+from trimtab.policy.drilling import EXPECTATIONS, DrillRules, Standing, has_given_up
 from trimtab.policy.situations import situations
 from trimtab.ports import Database, Stores
 from trimtab.records.drills import Asked, Moment, Observed, Reaction
@@ -26,6 +26,7 @@ class Watcher:
     begins: datetime
     """When the change began."""
     window: timedelta
+    rules: DrillRules
     sent: Moment = field(default=Moment(windows=0, rows=0))
     _opened: dict[str, Moment] = field(default_factory=dict)
     """By incident, how far the traffic was when it was seen first."""
@@ -49,6 +50,7 @@ class Watcher:
             active=sum(not incident.state.is_over for incident in incidents),
             newest=self._newest,
             at_work=any(request.state.is_open for request in requests),
+            asks_person=has_given_up([_asked(request) for request in requests], self.rules),
         )
 
     def alerts(self) -> int:
@@ -66,21 +68,15 @@ class Watcher:
         failures = tally.failed.most_common(1)
         with self.database.transaction() as stores:
             incidents, requests = self._incidents(stores), self._requests(stores)
+        asked = tuple(_asked(request) for request in requests)
         return Observed(
             change=injection.change,
             done=injection.words,
             sent=self.sent,
             noticed=self._noticed(injection),
             reactions=tuple(self._reaction(incident) for incident in incidents),
-            asked=tuple(
-                Asked(
-                    trigger=request.trigger,
-                    state=request.state,
-                    asked_at=request.asked_at,
-                    reasons=request.reasons,
-                )
-                for request in requests
-            ),
+            asked=asked,
+            asks_person=has_given_up(asked, self.rules),
             alerts=self.alerts(),
             received=received,
             unsettled=unsettled,
@@ -125,3 +121,12 @@ class Watcher:
         rows = {v.window: max(v.rows, 0) for v in verdicts if self.begins <= v.window.start < until}
         windows = round((until - self.begins) / self.window)
         return Moment(windows=windows, rows=sum(rows.values()))
+
+
+def _asked(request: RetrainRequest) -> Asked:
+    return Asked(
+        trigger=request.trigger,
+        state=request.state,
+        asked_at=request.asked_at,
+        reasons=request.reasons,
+    )

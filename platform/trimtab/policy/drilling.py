@@ -58,6 +58,8 @@ class DrillRules:
     """What may ask for a new version."""
     cooldown: timedelta
     budget: Rate
+    give_up_after: int
+    """Losing challengers in a row, after which a person is asked instead."""
 
     @property
     def within(self) -> int:
@@ -89,6 +91,24 @@ class Standing:
     newest: int
     """The window after which an incident opened or ended, or a request ended, last; 0 if none."""
     at_work: bool
+    asks_person: bool = False
+    """Retraining has stopped, and a person was asked to look: there is nothing more to come."""
+
+
+def has_given_up(asked: Sequence[Asked], rules: DrillRules) -> bool:
+    """Tell whether the newest requests (oldest first) lost so often that a person is asked.
+
+    The one after the last loss has to be declined: with it the person is asked.
+    """
+    losses = 0
+    for request in asked:
+        if request.state is RequestState.PROMOTED:
+            losses = 0
+        elif request.has_trained:
+            losses += 1
+        elif request.state is RequestState.DECLINED and losses >= rules.give_up_after:
+            return True
+    return False
 
 
 def course_of(change: Change, rules: DrillRules, *, cycle: int = 0) -> Course:
@@ -101,7 +121,7 @@ def course_of(change: Change, rules: DrillRules, *, cycle: int = 0) -> Course:
     if expected.passes:
         return Course(changed=n, least=n + rest, most=6 * n + rest, rest=rest)
     if expected.opens:
-        return Course(changed=None, least=rules.within, most=6 * n + rest, rest=rest)
+        return Course(changed=None, least=rules.within, most=8 * n + rest, rest=rest)
     length = max(rules.within, cycle if change is Change.CYCLE else 0)
     return Course(changed=None, least=length, most=length, rest=0)
 
@@ -117,6 +137,8 @@ def what_is_left(standing: Standing, course: Course) -> str:
     """
     if standing.at_work:
         return "a request for a new version is still open"
+    if standing.asks_person:
+        return ""
     if standing.active:
         count = standing.active
         return f"{count} incident{'s are' if count > 1 else ' is'} not over"

@@ -86,6 +86,8 @@ class Observed:
     """Why the loop cannot be said to have come to rest; empty when it has."""
     failed_requests: int
     """Requests over HTTP without an answer of 200."""
+    asks_person: bool = False
+    """It came to rest by asking a person: retraining gave no better version, again and again."""
     failure: str = ""
     """What most of these were answered with."""
 
