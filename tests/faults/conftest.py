@@ -37,7 +37,7 @@ candidates = ["logistic"]
 search.trials = 0
 
 [models.{model}.gate]
-min_rows = 50
+min_rows = 100
 
 [platform]
 mlflow_port = {port}

@@ -257,7 +257,7 @@ def test_a_process_that_dies_in_a_bake_leaves_one_that_goes_on(bake: Any, loop: 
 def test_what_was_taken_back_counts_as_a_loss_and_does_not_come_back(
     loop: Loop, traffic: Traffic
 ) -> None:
-    loop.shop.skills = [GOOD]
+    loop.shop.skills = [2.0]
     Pursuit(bench=loop.bench, request=loop.ask(Trigger.MANUAL), holder="worker").run()
     one = Baking(loop, traffic, "1")
     promoted = one.new

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from trimtab.records.promotions import Move
-from trimtab.records.versions import Alias
+from trimtab.records.versions import Alias, ModelVersion
+from trimtab.testing.memory_registry import MemoryReports
 from trimtab_pipelines.adopting import adopt
 from trimtab_pipelines.adoption_jobs import AdoptionJobs
 from trimtab_pipelines.aliases import AliasKeeper
@@ -115,20 +116,17 @@ def test_a_version_that_is_none_of_ours_is_put_back_at_once_with_the_reason(
     assert "Version 99 of 'late' cannot be used: it carries no manifest" in alerts(loop)[0]
 
 
-@dataclass
-class Overtaking:
+class Overtaking(MemoryReports):
     """Reports of a contest during which another version becomes champion."""
 
-    loop: Loop
-    rival: Any
+    def __init__(self, loop: Loop, rival: Any) -> None:
+        super().__init__()
+        self.overtake = lambda: loop.crown(rival)
 
-    def publish(self, *told: Any) -> str:
-        self.loop.crown(self.rival)
-        name: str = self.loop.reports.publish(*told)
-        return name
-
-    def annotate(self, *told: Any, **more: Any) -> None:
-        self.loop.reports.annotate(*told, **more)
+    def publish(self, version: ModelVersion, name: str, file: Path) -> str:
+        overtake, self.overtake = self.overtake, lambda: None
+        overtake()
+        return super().publish(version, name, file)
 
 
 def test_a_champion_that_moves_while_a_version_is_checked_stays(

@@ -24,6 +24,7 @@ label_time = "known"
 
 [models.late.train]
 candidates = ["logistic"]
+search.trials = 0
 window = "10d"
 max_gap = 9
 
