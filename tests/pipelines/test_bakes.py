@@ -21,13 +21,12 @@ from trimtab.records.incidents import Alert
 from trimtab.records.labels import Label
 from trimtab.records.ledger import LedgerEntry
 from trimtab.records.promotions import Move
-from trimtab.records.requests import Trigger
+from trimtab.records.requests import RequestState, Trigger
 from trimtab.records.trials import Trial, TrialKind
 from trimtab_pipelines.aliases import AliasKeeper
-from trimtab_pipelines.by_hand import NothingBeforeError, promote_by_hand, roll_back
+from trimtab_pipelines.by_hand import promote_by_hand, roll_back
 from trimtab_pipelines.comparing import Comparing
 from trimtab_pipelines.facts import gather
-from trimtab_pipelines.pursuing import Pursuit
 from trimtab_pipelines.trial_cli import trial as trial_verb
 from trimtab_pipelines.trial_errors import TrialRunningError
 from trimtab_pipelines.trials import end_by_hand, give_up
@@ -254,22 +253,20 @@ def test_a_process_that_dies_in_a_bake_leaves_one_that_goes_on(bake: Any, loop: 
     assert (loop.events().count("bake failed"), len(one.looks)) == (1, 1)
 
 
-def test_what_was_taken_back_counts_as_a_loss_and_does_not_come_back(
-    loop: Loop, traffic: Traffic
-) -> None:
-    loop.shop.skills = [2.0]
-    Pursuit(bench=loop.bench, request=loop.ask(Trigger.MANUAL), holder="worker").run()
-    one = Baking(loop, traffic, "1")
-    promoted = one.new
+def test_what_was_taken_back_counts_as_a_loss_and_does_not_come_back(bake: Any, loop: Loop) -> None:
+    one = bake(GOOD)
+    asked = loop.ask(Trigger.DRIFT)
+    won = replace(asked, state=RequestState.PROMOTED, version=one.new, finished_at=loop.clock.now())
+    with loop.database.transaction() as stores:
+        stores.requests.finish(won, "worker")
     one.play(LOOKS[2], label=False, failing=0.3)
     one.look()
     settings = loop.bench.settings.model(MODEL)
     facts = gather(loop.database, settings, loop.ask(id="r2"), loop.clock.now())
 
-    assert (promoted, loop.champion()) == ("3", "1")
+    assert (one.new, loop.champion()) == ("4", "3")
     assert facts.losses_in_row == 1
-    with pytest.raises(NothingBeforeError):
-        roll_back(loop.bench, MODEL, actor="ada")
+    assert roll_back(loop.bench, MODEL, actor="ada").version == "1", "further back, not forth"
 
 
 def test_a_trial_of_a_person_waits_for_the_end_of_a_bake(bake: Any, loop: Loop) -> None:

@@ -1,5 +1,6 @@
 """An alias that somebody moves in MLflow: put back, or adopted after the checks of a promotion."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ class Overtaking(MemoryReports):
 
     def __init__(self, loop: Loop, rival: Any) -> None:
         super().__init__()
-        self.overtake = lambda: loop.crown(rival)
+        self.overtake: Callable[[], object] = lambda: loop.crown(rival)
 
     def publish(self, version: ModelVersion, name: str, file: Path) -> str:
         overtake, self.overtake = self.overtake, lambda: None
