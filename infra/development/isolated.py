@@ -12,6 +12,7 @@ from pkgutil import walk_packages
 
 NOT_IMPORTED = {
     # Behind the extra `models`, which the components that run versions ask for.
+    "trimtab.adapters.embedding",
     "trimtab.adapters.golden",
     "trimtab.adapters.lowering",
     "trimtab.adapters.predictor",
