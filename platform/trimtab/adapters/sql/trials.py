@@ -64,7 +64,8 @@ class SqlTrials:
         query = (
             select(TrialRow)
             .where(TrialRow.model == model)
-            .order_by(TrialRow.began_at.desc(), TrialRow.id)
+            # One ends as the next begins: at one moment, the one that runs is the newer.
+            .order_by(TrialRow.began_at.desc(), TrialRow.ended_at.isnot(None), TrialRow.id)
             .limit(limit)
         )
         return [as_record(Trial, row) for row in self._session.scalars(query)]
