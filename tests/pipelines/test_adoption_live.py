@@ -73,7 +73,10 @@ def test_what_somebody_points_the_alias_at_is_checked_and_put_back_with_the_reas
             lambda: client.get_model_version_by_alias(model, "champion").version == "1", "alias"
         )
         foreign = client.get_model_version(model, "1")
-        other = client.create_model_version(model, str(foreign.source), foreign.run_id)
+        source = str(foreign.source)
+        other = client.create_model_version(
+            model, source, foreign.run_id, model_id=source.removeprefix("models:/")
+        )
         put_back = point_and_wait(str(other.version), "alias moved by hand")
     finally:
         worker.terminate()
